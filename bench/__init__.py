@@ -1,0 +1,1 @@
+"""Benchmarks: each figure stands beside the bare limit measured in the same run."""

@@ -1,0 +1,1 @@
+"""Small programs that produced the figures in `decisions/`. Each prints one table."""

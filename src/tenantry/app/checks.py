@@ -1,0 +1,52 @@
+"""Everything that can be known to be wrong before the server starts, all at once."""
+
+from collections.abc import Sequence
+
+from tenantry.kernel import Module, Settings
+from tenantry.kernel.settings_check import check_settings
+from tenantry.product import Finding, Product
+
+from .rooms import ROOMS
+
+
+class StartRefused(Exception):
+    """The declaration or the settings have errors; `findings` names each with its fix."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(str(finding) for finding in findings))
+        self.findings = list(findings)
+
+
+def check(product: Product, settings: Settings) -> list[Finding]:
+    """The declaration's findings, the settings', and those of every room. Needs no database."""
+    found = [*product.check(), *check_settings(settings)]
+    for module in modules_of(product):
+        for one in module.checks:
+            found.extend(one(product, settings))
+    found.extend(_check_modules(product))
+    return found
+
+
+def modules_of(product: Product) -> list[Module]:
+    """The built-in rooms and the author's own modules, which come last."""
+    return [*ROOMS, *(one for one in product.modules if isinstance(one, Module))]
+
+
+def refuse_errors(product: Product, settings: Settings) -> None:
+    """Raise `StartRefused` when a finding is an error."""
+    errors = [finding for finding in check(product, settings) if finding.level == "error"]
+    if errors:
+        raise StartRefused(errors)
+
+
+def _check_modules(product: Product) -> list[Finding]:
+    return [
+        Finding(
+            "error",
+            f"modules[{index}]",
+            f"is a {type(one).__name__}, not a tenantry.Module.",
+            "Pass Module(name, routers=[...]).",
+        )
+        for index, one in enumerate(product.modules)
+        if not isinstance(one, Module)
+    ]

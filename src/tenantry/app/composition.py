@@ -1,0 +1,162 @@
+"""Building the application from a product and settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
+
+import tenantry
+from tenantry.identity import SignInProviders, sign_in_providers
+from tenantry.kernel import Context, Module, Settings
+from tenantry.kernel.clock import Clock, SystemClock
+from tenantry.kernel.crypto import Vault
+from tenantry.kernel.frame import FrameOptions
+from tenantry.kernel.health import Metrics, health_router
+from tenantry.kernel.http import Frame
+from tenantry.kernel.logs import access_log
+from tenantry.kernel.problem_handlers import install_problem_handlers
+from tenantry.kernel.routing import index_routes
+from tenantry.kernel.runtime import Runtime
+from tenantry.kernel.secret_file import development_secret
+from tenantry.product import Product
+from tenantry.site import layout_of
+from tenantry.sources.feeds import Feeds
+from tenantry.web import create_templates, install, problem_page
+
+from .checks import modules_of, refuse_errors
+from .databases import build_databases
+from .lifespan import Resource, lifespan_of, schema_revision
+
+PACKAGE = Path(tenantry.__file__).parent
+BODY_BYTES_MAX = 1024 * 1024
+
+
+def create_app(
+    product: Product,
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    worker: bool = True,
+    log_requests: bool = True,
+) -> FastAPI:
+    """An ASGI application of the product.
+
+    Without `settings` the environment is read. Raises `SettingsRefused` or `StartRefused` with every error found.
+    `worker=False` leaves background jobs to another process (`tenantry jobs run`).
+    """
+    settings = settings or Settings.load()
+    refuse_errors(product, settings)
+    clock = clock or SystemClock()
+    settings = with_development_secret(settings)
+    modules = modules_of(product)
+    ports = build_ports(product, settings, clock)
+    runtime = _runtime(product, settings, clock, modules, ports)
+    resources: list[Resource] = [port for port in ports.values() if isinstance(port, Feeds | SignInProviders)]
+    app = FastAPI(
+        title=product.name,
+        version=tenantry.__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=BODY_BYTES_MAX,
+        # Looked up on every request even where no exporter is configured.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        lifespan=lifespan_of(runtime, resources, worker=worker),
+    )
+    app.state.runtime = runtime
+    install_problem_handlers(app, page=problem_page)
+    _add_routes(app, runtime, modules)
+    _add_pages(app, settings)
+    index_routes(app)
+    _wrap(app, settings, runtime, log_requests=log_requests)
+    return app
+
+
+def with_development_secret(settings: Settings) -> Settings:
+    """In development a secret key is made once and kept beside the database; production must bring its own."""
+    if settings.secret_keys:
+        return settings
+    folder = settings.sqlite_path.parent if settings.sqlite_path else Path("var")
+    return settings.model_copy(update={"secret_keys": (development_secret(folder / "secret_key"),)})
+
+
+def build_ports(product: Product, settings: Settings, clock: Clock) -> dict[type, object]:
+    """What rooms reach through `ctx.port`: the outside world, one object a kind."""
+    return {
+        Feeds: Feeds.of(product, clock, binance_base_url=settings.binance_base_url),
+        SignInProviders: sign_in_providers(product, settings, clock),
+    }
+
+
+def _runtime(
+    product: Product, settings: Settings, clock: Clock, modules: Sequence[Module], ports: Mapping[type, object]
+) -> Runtime:
+    api, service = build_databases(settings, clock)
+    handlers: dict[type, list[Callable[[Context, Any], Any]]] = {}
+    for module in modules:
+        for event, handler in module.handlers.items():
+            handlers.setdefault(event, []).append(handler)
+    return Runtime(
+        product=product,
+        settings=settings,
+        clock=clock,
+        vault=Vault([key.get_secret_value() for key in settings.secret_keys]),
+        metrics=Metrics(),
+        api=api,
+        service=service,
+        modules=modules,
+        resolvers=[resolver for module in modules for resolver in module.resolvers],
+        handlers=handlers,
+        ports=ports,
+        jobs={job.name: job for module in modules for job in module.jobs},
+    )
+
+
+def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> None:
+    async def database_answers() -> None:
+        if await schema_revision(runtime) is None:
+            msg = "the database does not answer"
+            raise RuntimeError(msg)
+
+    routers = [health_router({"database": database_answers}, runtime.metrics)]
+    for module in modules:
+        routers += [*module.routers, *module.pages]
+    for router in routers:
+        # Appended, not included: an included router is searched as a branch of its own.
+        app.router.routes.extend(router.routes)
+    for module in modules:
+        for page in module.pages:
+            for route in page.routes:
+                if isinstance(route, APIRoute):
+                    route.include_in_schema = False
+
+
+def _add_pages(app: FastAPI, settings: Settings) -> None:
+    folders = [folder for folder in sorted(PACKAGE.glob("*/templates")) if folder.parent.name != "web"]
+    templates = create_templates(folders, layout_of=layout_of, form_action=_form_targets(settings))
+    install(
+        app,
+        templates,
+        public_origin=settings.public_url,
+        allowed_origins=[one for one in settings.allowed_origins if one != "*"],
+    )
+
+
+def _form_targets(settings: Settings) -> list[str]:
+    return [one for one in (settings.demo_issuer, settings.oidc_issuer) if one]
+
+
+def _wrap(app: FastAPI, settings: Settings, runtime: Runtime, *, log_requests: bool) -> None:
+    production = settings.environment == "production"
+    options = FrameOptions(
+        production=production,
+        public_url=settings.public_url,
+        trusted_proxies=settings.trusted_proxies,
+        form_targets=_form_targets(settings),
+    )
+    access = access_log(production=production) if log_requests else None
+    inner: ASGIApp = app.build_middleware_stack()
+    app.middleware_stack = Frame(inner, options, metrics=runtime.metrics, access=access)

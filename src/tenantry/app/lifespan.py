@@ -1,0 +1,119 @@
+"""What happens when the application starts and stops."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Protocol
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import column as sql_column
+from sqlalchemy import select, table
+
+from tenantry.holders import mirror_plans
+from tenantry.kernel.context import system_context
+from tenantry.kernel.database import Statement
+from tenantry.kernel.database.logins import login_findings
+from tenantry.kernel.database.postgres import PostgresDatabase
+from tenantry.kernel.jobs import work
+from tenantry.kernel.problems import DatabaseUnavailable
+from tenantry.kernel.runtime import Runtime
+from tenantry.migrations import HEAD
+from tenantry.product import Finding
+
+from .checks import StartRefused
+
+log = structlog.get_logger("tenantry.app")
+
+
+class Resource(Protocol):
+    """Something that lives as long as the application runs, on its event loop."""
+
+    async def open(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def lifespan_of(runtime: Runtime, resources: Sequence[Resource], *, worker: bool) -> Any:
+    """The application's lifespan: databases, resources, plans, and the worker of jobs."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await _open_databases(runtime, stack)
+            await _verify(runtime)
+            for resource in resources:
+                await resource.open()
+                stack.push_async_callback(resource.aclose)
+            async with system_context(runtime).service() as ctx:
+                await mirror_plans(ctx)
+            if worker:
+                await stack.enter_async_context(_working(runtime))
+            # What start-up made stays; the collector need not walk it again and again.
+            gc.freeze()
+            yield
+
+    return lifespan
+
+
+async def _open_databases(runtime: Runtime, stack: AsyncExitStack) -> None:
+    logins = [runtime.api] if runtime.api is runtime.service else [runtime.api, runtime.service]
+    for database in logins:
+        await _open(database, runtime.settings.connect_retries)
+        stack.push_async_callback(database.close)
+
+
+async def _open(database: Any, retries: int) -> None:
+    for attempt in range(retries + 1):
+        try:
+            await database.open()
+        except DatabaseUnavailable as problem:
+            if attempt == retries:
+                raise
+            log.warning("database.away", attempt=attempt + 1, reason=problem.internal)
+            await asyncio.sleep(min(2**attempt * 0.25, 5))
+        else:
+            return
+
+
+async def _verify(runtime: Runtime) -> None:
+    findings: list[Finding] = []
+    if isinstance(runtime.api, PostgresDatabase) and isinstance(runtime.service, PostgresDatabase):
+        findings += await login_findings(runtime.api, runtime.service)
+    found = await schema_revision(runtime)
+    if found != HEAD:
+        findings.append(
+            Finding(
+                "error",
+                "database",
+                f"its schema is at revision {found or 'none'}, this version needs {HEAD}.",
+                "Run `tenantry db migrate`.",
+            )
+        )
+    if findings:
+        raise StartRefused(findings)
+
+
+_VERSION: Statement[str] = Statement(select(table("tenantry_schema", sql_column("version_num"))), None)
+
+
+async def schema_revision(runtime: Runtime) -> str | None:
+    """The revision the database is at, None when it was never migrated."""
+    ctx = system_context(runtime)
+    with suppress(Exception):
+        async with ctx.service(writes=False) as reading:
+            return await reading.db.one_or_none(_VERSION)
+    return None
+
+
+@asynccontextmanager
+async def _working(runtime: Runtime) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(work(runtime, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        with suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(task, 10)

@@ -1,0 +1,32 @@
+"""Every room's module, from the lowest floor to the highest: the order in which handlers run and panels are asked."""
+
+from datetime import timedelta
+from typing import Any
+
+from tenantry.identity.module import MODULE as IDENTITY
+from tenantry.kernel import Context, Module
+from tenantry.kernel.jobs import forget_finished
+from tenantry.kernel.mail import DELIVER
+from tenantry.kernel.module import Job
+from tenantry.site.module import MODULE as SITE
+from tenantry.sources.module import MODULE as SOURCES
+from tenantry.usage.module import MODULE as USAGE
+
+
+async def _forget_jobs(ctx: Context, _payload: dict[str, Any]) -> None:
+    await forget_finished(ctx)
+
+
+KERNEL = Module(
+    "kernel",
+    jobs=[DELIVER, Job("jobs.forget_finished", _forget_jobs, every=timedelta(hours=1))],
+    public={
+        "GET /healthz": "a load balancer has no account",
+        "GET /readyz": "a load balancer has no account",
+        "GET /metrics": "answers only to private addresses; 404 elsewhere",
+        "GET /openapi.json": "the description of the API is public",
+    },
+    service={"jobs": "claims and settles everybody's jobs", "mail": "reads the mail it delivers"},
+)
+
+ROOMS: tuple[Module, ...] = (KERNEL, IDENTITY, USAGE, SOURCES, SITE)

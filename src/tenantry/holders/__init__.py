@@ -1,0 +1,20 @@
+"""Who holds a plan, its quotas and keys: today a user."""
+
+from .actions import mirror_plans, open_for_user, set_plan
+from .errors import HolderNotFound, PlanUnknown
+from .events import PlanChanged
+from .models import of_my_holders
+from .queries import by_id, by_user, plans
+
+__all__ = [
+    "HolderNotFound",
+    "PlanChanged",
+    "PlanUnknown",
+    "by_id",
+    "by_user",
+    "mirror_plans",
+    "of_my_holders",
+    "open_for_user",
+    "plans",
+    "set_plan",
+]

@@ -1,0 +1,62 @@
+"""What is done with holders and plans."""
+
+from typing import Any
+from uuid import UUID
+
+from tenantry.kernel import Context, new_id
+from tenantry.kernel.audit import audit
+from tenantry.kernel.context import Holder
+from tenantry.product import Plan
+
+from . import queries
+from .errors import HolderNotFound, PlanUnknown
+from .events import PlanChanged
+
+
+async def mirror_plans(ctx: Context) -> None:
+    """Write the declaration's plans into the database; what it no longer declares stays, retired."""
+    product = ctx.product
+    for position, plan in enumerate(product.plans):
+        await queries.mirror(ctx.db, _row(plan, position))
+    default = product.default
+    await queries.retire(ctx.db, known=[plan.name for plan in product.plans], limits=_limits(default))
+
+
+async def open_for_user(ctx: Context, user_id: UUID) -> UUID:
+    """Make the holder of a new user, on the default plan; answers its id."""
+    holder = new_id()
+    await queries.create(ctx.db, holder, kind="user", user_id=user_id, plan=ctx.product.default.name)
+    return holder
+
+
+async def set_plan(ctx: Context, holder_id: UUID, plan: str, *, source: str, reason: str) -> Holder:
+    """Put a holder on a plan by hand. The current windows' limits move in the same transaction.
+
+    Needs the service login. Raises `PlanUnknown` (also for a plan no longer declared) and `HolderNotFound`.
+    """
+    if plan not in {declared.name for declared in ctx.product.plans}:
+        raise PlanUnknown(errors=[{"field": "plan", "message": f"unknown plan {plan}", "code": "unknown"}])
+    holder = await queries.set_plan(ctx.db, holder_id, plan=plan, source=source)
+    if holder is None:
+        raise HolderNotFound
+    await audit(ctx, "holder.plan_set", subject=("holder", holder_id), reason=reason, detail={"plan": plan})
+    await ctx.emit(PlanChanged(holder_id, plan, holder.revision))
+    return holder
+
+
+def _row(plan: Plan, position: int) -> dict[str, Any]:
+    price = plan.priced
+    return {
+        "name": plan.name,
+        "display_name": plan.display_name,
+        "price_minor": price.amount if price else None,
+        "currency": price.currency if price else "USD",
+        "limits": _limits(plan),
+        "features": list(plan.features),
+        "is_active": plan.is_active,
+        "position": position,
+    }
+
+
+def _limits(plan: Plan) -> dict[str, int | None]:
+    return {limit.name: value for limit, value in plan.limits.items()}

@@ -1,0 +1,13 @@
+"""Facts that holders announce."""
+
+from uuid import UUID
+
+import msgspec
+
+
+class PlanChanged(msgspec.Struct, frozen=True):
+    """A holder is on another plan since `revision`."""
+
+    holder_id: UUID
+    plan: str
+    revision: int

@@ -1,0 +1,69 @@
+"""Plans as the declaration last gave them, and who holds one."""
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
+
+from tenantry.kernel.database import Base, Touched, column, id_column, length_between, one_of
+from tenantry.kernel.database.types import Flag, Id, Json, UtcDateTime, Whole, Words
+from tenantry.kernel.policies import Policy, Predicate, Rights, anyone, own
+
+
+class Plans(Touched, Base):
+    """The declaration's plans, mirrored at start. A plan that is gone from it stays, no longer offered."""
+
+    __tablename__ = "plans"
+    __policy__ = Policy(authenticated=Rights(read=anyone), anon=Rights(read=anyone))
+
+    name = column(Words(), primary_key=True)
+    display_name = column(Words())
+    price_minor = column(Whole(), nullable=True)
+    currency = column(Words())
+    limits = column(Json())
+    features = column(Json())
+    is_active = column(Flag())
+    position = column(Whole())
+
+    __table_args__ = (
+        length_between("name", 1, 50),
+        length_between("display_name", 1, 100),
+        length_between("currency", 3, 3),
+        CheckConstraint("price_minor >= 0", name="price_minor_counted"),
+    )
+
+
+class Holders(Touched, Base):
+    """Who holds a plan, its quotas, credits and keys. Today a user; organizations and trial workspaces join later."""
+
+    __tablename__ = "holders"
+    __policy__ = Policy(authenticated=Rights(read=own()))
+
+    id = id_column()
+    kind = column(Words())
+    user_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True, unique=True)
+    plan = column(Words(), ForeignKey("plans.name"))
+    plan_source = column(Words(), server_default="default")
+    period_start = column(UtcDateTime(), nullable=True)
+    period_end = column(UtcDateTime(), nullable=True)
+    ends_at = column(UtcDateTime(), nullable=True)
+    suspended_at = column(UtcDateTime(), nullable=True)
+    revision = column(Whole(), server_default="1")
+
+    __table_args__ = (
+        one_of("kind", "user"),
+        one_of("plan_source", "default", "admin"),
+        CheckConstraint("kind = 'user' AND user_id IS NOT NULL", name="one_owner"),
+        CheckConstraint("period_end > period_start", name="period_forward"),
+        CheckConstraint("revision > 0", name="revision_counted"),
+        UniqueConstraint("user_id", "id"),
+        Index("ix_holders_plan", "plan"),
+    )
+
+
+def of_my_holders(column: str = "holder_id") -> Predicate:
+    """The rows whose holder is mine, for the policies of what holders own."""
+
+    def predicate(row: Any) -> Any:
+        return row[column].in_(select(Holders.id).where(own()(Holders.__table__.c)))
+
+    return predicate

@@ -1,0 +1,97 @@
+"""All SQL of holders and plans."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from tenantry.kernel.context import Holder
+from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Json, TextList
+from tenantry.kernel.sql import any_of
+
+from .models import Holders, Plans
+
+
+class StoredPlan(msgspec.Struct, frozen=True):
+    """A plan as the database knows it."""
+
+    name: str
+    is_active: bool
+    limits: dict[str, int | None]
+
+
+_PLAN_COLUMNS = (
+    "name", "display_name", "price_minor", "currency", "limits", "features", "is_active", "position",
+)  # fmt: skip
+
+_mirror_insert = upsert(Plans).values({name: param(name) for name in _PLAN_COLUMNS})
+_mirror = statement(
+    _mirror_insert.on_conflict_do_update(
+        index_elements=["name"],
+        set_={name: _mirror_insert.excluded[name] for name in _PLAN_COLUMNS if name != "name"},
+    )
+)
+
+# A plan that left the declaration keeps its holders; they get the default plan's limits until somebody moves them.
+_retire = statement(
+    update(Plans)
+    .where(~any_of(Plans.name, param("known", TextList())))
+    .values(is_active=False, limits=param("limits", Json()))
+)
+
+_plans = statement(select(Plans.name, Plans.is_active, Plans.limits).order_by(Plans.position, Plans.name), StoredPlan)
+
+_create = statement(insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "plan")}))
+
+_COLUMNS = (
+    Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end,
+)  # fmt: skip
+
+_by_user = statement(select(*_COLUMNS).where(Holders.user_id == param("user")), Holder)
+_by_id = statement(select(*_COLUMNS).where(Holders.id == param("holder")), Holder)
+
+_set_plan = statement(
+    update(Holders)
+    .where(Holders.id == param("holder"))
+    .values(plan=param("plan"), plan_source=param("source"), revision=Holders.revision + 1)
+    .returning(*_COLUMNS),
+    Holder,
+)
+
+
+async def mirror(db: Unit, plan: dict[str, Any]) -> None:
+    """Write one declared plan; `plan` has every column of the table."""
+    await db.run(_mirror, **plan)
+
+
+async def retire(db: Unit, *, known: list[str], limits: dict[str, int | None]) -> int:
+    """Take plans the declaration does not know out of the offer; answers how many rows were touched."""
+    return await db.run(_retire, known=known, limits=limits)
+
+
+async def plans(db: Unit) -> list[StoredPlan]:
+    """Every stored plan, offered ones and retired ones."""
+    return await db.rows(_plans)
+
+
+async def create(db: Unit, holder: UUID, *, kind: str, user_id: UUID, plan: str) -> None:
+    """Write a new holder."""
+    await db.run(_create, id=holder, kind=kind, user_id=user_id, plan=plan)
+
+
+async def by_user(db: Unit, user: UUID) -> Holder | None:
+    """The user's own holder."""
+    return await db.one_or_none(_by_user, user=user)
+
+
+async def by_id(db: Unit, holder: UUID) -> Holder | None:
+    """A holder by its id."""
+    return await db.one_or_none(_by_id, holder=holder)
+
+
+async def set_plan(db: Unit, holder: UUID, *, plan: str, source: str) -> Holder | None:
+    """Put a holder on a plan, its revision one higher; None when there is no such holder."""
+    return await db.one_or_none(_set_plan, holder=holder, plan=plan, source=source)

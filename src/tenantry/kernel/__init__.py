@@ -1,0 +1,26 @@
+"""The ground floor: database, policies, context, problems, jobs, mail, audit, crypto, HTTP. It knows no domain.
+
+This door holds what every room needs; `kernel.database`, `kernel.sql`, `kernel.policies`, `kernel.jobs`, `kernel.mail`
+and the other modules are doors of their own.
+"""
+
+from .context import Anyone, Context, Open, Read, Service, SignedIn, Write
+from .ids import new_id
+from .module import Module
+from .problems import Problem, problems
+from .settings import Settings
+
+__all__ = [
+    "Anyone",
+    "Context",
+    "Module",
+    "Open",
+    "Problem",
+    "Read",
+    "Service",
+    "Settings",
+    "SignedIn",
+    "Write",
+    "new_id",
+    "problems",
+]

@@ -1,0 +1,100 @@
+"""The audit log: what was done, by whom, to what. Rows are only ever added; a trigger refuses the rest."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Index, insert, select
+
+from .context import Context
+from .database.statements import param, statement
+from .database.tables import Base, Created, column, id_column, length_between
+from .database.types import Id, Json, Whole, Words
+from .database.units import Unit
+from .ids import new_id
+from .policies import Policy, Rights, anyone, own
+
+
+class AuditLog(Created, Base):
+    """One entry per change worth answering for. It outlives whom it speaks of, so it references nothing."""
+
+    __tablename__ = "audit_log"
+    __append_only__ = True
+    __policy__ = Policy(
+        authenticated=Rights(
+            insert=own("actor_id"),
+            insert_columns=(
+                "id", "actor_id", "actor_kind", "action", "subject_kind",
+                "subject_id", "reason", "detail", "request_id", "address",
+            ),
+        ),
+        service=Rights(read=anyone, insert=anyone),
+    )  # fmt: skip
+
+    id = id_column()
+    actor_id = column(Id(), nullable=True)
+    actor_kind = column(Words())
+    action = column(Words())
+    subject_kind = column(Words(), nullable=True)
+    subject_id = column(Words(), nullable=True)
+    reason = column(Words(), nullable=True)
+    detail = column(Json())
+    request_id = column(Words(), nullable=True)
+    address = column(Words(), nullable=True)
+
+    __table_args__ = (
+        length_between("action", 1, 100),
+        Index("ix_audit_log_actor_id_id", "actor_id", "id"),
+        Index("ix_audit_log_subject_id_id", "subject_id", "id"),
+    )
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One line of the log."""
+
+    id: UUID
+    actor_id: UUID | None
+    actor_kind: str
+    action: str
+    subject_id: str | None
+    detail: dict[str, Any]
+
+
+_NAMES = ("id", "actor_id", "actor_kind", "action", "subject_kind", "subject_id", "reason", "detail")
+_add = statement(insert(AuditLog).values({name: param(name) for name in (*_NAMES, "request_id", "address")}))
+
+_latest = statement(
+    select(AuditLog.id, AuditLog.actor_id, AuditLog.actor_kind, AuditLog.action, AuditLog.subject_id, AuditLog.detail)
+    .order_by(AuditLog.id.desc())
+    .limit(param("limit", Whole())),
+    AuditEntry,
+)
+
+
+async def audit(
+    ctx: Context,
+    action: str,
+    *,
+    subject: tuple[str, object] | None = None,
+    reason: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write an entry into the open unit of work. `subject` is a pair (kind, id); `detail` must hold no secret."""
+    await ctx.db.run(
+        _add,
+        id=new_id(),
+        actor_id=ctx.actor.user_id,
+        actor_kind=ctx.actor.kind,
+        action=action,
+        subject_kind=subject[0] if subject else None,
+        subject_id=str(subject[1]) if subject else None,
+        reason=reason,
+        detail=detail or {},
+        request_id=ctx.origin.request_id,
+        address=ctx.origin.address,
+    )
+
+
+async def latest_entries(db: Unit, limit: int = 100) -> list[AuditEntry]:
+    """The newest entries first; service login only."""
+    return await db.rows(_latest, limit=limit)

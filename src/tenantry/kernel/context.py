@@ -1,0 +1,245 @@
+"""What a request carries: one frozen value that is handed through, first argument of every action and query.
+
+`Read`, `Write` and `Service` are what an endpoint asks for; whoever is not signed in is answered 401 before it runs.
+`Anyone` and `Open` let a stranger in, which a house test lists.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+from fastapi import Depends, Request
+
+from .database.units import ANONYMOUS, SERVICE, Identity, Unit
+from .policies import Role
+from .problems import Forbidden, Unauthenticated
+
+if TYPE_CHECKING:
+    from tenantry.product import Product
+
+    from .clock import Clock
+    from .runtime import Runtime
+    from .settings import Settings
+
+Port = TypeVar("Port")
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """A right that can be granted: its name (`usage:read`) and what it allows, in a sentence."""
+
+    name: str
+    description: str
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: a stranger, a signed-in user, an API key, or the system itself."""
+
+    kind: Literal["anonymous", "user", "key", "system"]
+    user_id: UUID | None = None
+    session_id: UUID | None = None
+    organization_ids: tuple[UUID, ...] = ()
+    permissions: frozenset[str] = frozenset()
+    name: str | None = None
+    email: str | None = None
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a plan and its quotas, as the request found it."""
+
+    id: UUID
+    kind: str
+    plan: str
+    revision: int
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a request came from."""
+
+    request_id: str = "-"
+    address: str | None = None
+    user_agent: str | None = None
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What a credential stands for."""
+
+    actor: Actor
+    holder: Holder | None
+
+
+Resolver = Callable[[Request, "Runtime"], Awaitable[Resolved | None]]
+"""Reads one kind of credential from a request; None when the request carries none of that kind."""
+
+STRANGER = Actor("anonymous")
+SYSTEM = Actor("system")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """See the module's text. `db` is the open unit of work; with `Open` there is none until `unit()` or `service()`."""
+
+    runtime: "Runtime"
+    actor: Actor
+    origin: Origin
+    current_holder: Holder | None = None
+    unit_of_work: Unit | None = None
+
+    @property
+    def db(self) -> Unit:
+        """The open unit of work."""
+        if self.unit_of_work is None:
+            msg = "this context has no open unit of work; take `async with ctx.unit() as ctx`"
+            raise RuntimeError(msg)
+        return self.unit_of_work
+
+    @property
+    def holder(self) -> Holder:
+        """Whose plan and quotas count here."""
+        if self.current_holder is None:
+            raise Unauthenticated
+        return self.current_holder
+
+    @property
+    def user_id(self) -> UUID:
+        """The signed-in user; a stranger is answered 401."""
+        if self.actor.user_id is None:
+            raise Unauthenticated
+        return self.actor.user_id
+
+    @property
+    def product(self) -> "Product":
+        return self.runtime.product
+
+    @property
+    def settings(self) -> "Settings":
+        return self.runtime.settings
+
+    @property
+    def clock(self) -> "Clock":
+        return self.runtime.clock
+
+    def require(self, permission: Permission) -> None:
+        """Refuse (403) an actor without the permission. The system may everything."""
+        if self.actor.kind != "system" and permission.name not in self.actor.permissions:
+            raise Forbidden(permission=permission.name)
+
+    def port(self, protocol: type[Port]) -> Port:
+        """The outside service that the application built for this protocol."""
+        return self.runtime.port(protocol)
+
+    async def emit(self, event: object) -> None:
+        """Announce a fact: every handler of its type runs now, in this unit of work, in floor order."""
+        for handler in self.runtime.handlers.get(type(event), ()):
+            await handler(self, event)
+
+    @asynccontextmanager
+    async def unit(self, *, writes: bool = True) -> AsyncIterator["Context"]:
+        """A short unit of work as the actor; commits at the end, rolls back on any exception."""
+        async with _working(self.runtime.api.unit(identity_of(self.actor), writes=writes)) as unit:
+            yield replace(self, unit_of_work=unit)
+
+    @asynccontextmanager
+    async def service(self, *, writes: bool = True) -> AsyncIterator["Context"]:
+        """A short unit of work on the service login, for what the room's `module.py` gives a reason for."""
+        async with _working(self.runtime.service.unit(SERVICE, writes=writes)) as unit:
+            yield replace(self, unit_of_work=unit)
+
+
+def identity_of(actor: Actor) -> Identity:
+    """As whom the API login acts for this actor."""
+    if actor.user_id is None:
+        return ANONYMOUS
+    return Identity(Role.AUTHENTICATED, actor.user_id, actor.organization_ids)
+
+
+def system_context(runtime: "Runtime", origin: Origin | None = None) -> Context:
+    """The context of a job or a command: nobody's request."""
+    return Context(runtime, SYSTEM, origin or Origin())
+
+
+async def open_context(request: Request) -> Context:
+    """Who asks, with no unit of work open yet. Resolved once per request."""
+    state = request.scope.setdefault("state", {})
+    found: Context | None = state.get("context")
+    if found is None:
+        runtime: Runtime = request.app.state.runtime
+        resolved = None
+        for resolver in runtime.resolvers:
+            resolved = await resolver(request, runtime)
+            if resolved is not None:
+                break
+        found = Context(
+            runtime,
+            resolved.actor if resolved else STRANGER,
+            Origin(state.get("request_id", "-"), state.get("client_address"), request.headers.get("user-agent")),
+            resolved.holder if resolved else None,
+        )
+        state["context"] = found
+    return found
+
+
+Open = Annotated[Context, Depends(open_context, scope="function")]
+
+
+async def _anyone(ctx: Open) -> AsyncGenerator[Context]:
+    async with ctx.unit(writes=False) as working:
+        yield working
+
+
+async def _read(ctx: Open) -> AsyncGenerator[Context]:
+    _refuse_strangers(ctx)
+    async with ctx.unit(writes=False) as working:
+        yield working
+
+
+async def _write(ctx: Open) -> AsyncGenerator[Context]:
+    _refuse_strangers(ctx)
+    async with ctx.unit() as working:
+        yield working
+
+
+async def _service(ctx: Open) -> AsyncGenerator[Context]:
+    _refuse_strangers(ctx)
+    async with ctx.service() as working:
+        yield working
+
+
+async def _signed_in(ctx: Open) -> Context:
+    _refuse_strangers(ctx)
+    return ctx
+
+
+# scope="function": the unit commits before the answer is sent, and rolls back when it cannot be serialised.
+Read = Annotated[Context, Depends(_read, scope="function")]
+Write = Annotated[Context, Depends(_write, scope="function")]
+Service = Annotated[Context, Depends(_service, scope="function")]
+SignedIn = Annotated[Context, Depends(_signed_in, scope="function")]
+Anyone = Annotated[Context, Depends(_anyone, scope="function")]
+
+
+def _refuse_strangers(ctx: Context) -> None:
+    if ctx.actor.kind == "anonymous":
+        raise Unauthenticated
+
+
+@asynccontextmanager
+async def _working(unit: Unit) -> AsyncIterator[Unit]:
+    try:
+        yield unit
+    except BaseException:
+        await unit.rollback()
+        raise
+    if unit.writes:
+        await unit.commit()
+    else:
+        await unit.rollback()
+
+
+Handler = Callable[[Context, Any], Awaitable[None]]
+"""Reacts to an event of a lower room in the same transaction."""

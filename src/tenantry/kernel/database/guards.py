@@ -1,0 +1,167 @@
+"""What the tables' policies and promises become in the database: row level security, grants and triggers.
+
+Rendered from the models; a migration carries the text as it was, and a house test compares both with a live database.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Table
+
+from ..policies import Command, Rights, Role, policy_of
+from .compiling import dialect_for
+
+FUNCTIONS = (
+    """\
+CREATE FUNCTION tenantry.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT pg_catalog.statement_timestamp() $$""",
+    """\
+CREATE FUNCTION tenantry.claims() RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+AS $$
+BEGIN
+  RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+EXCEPTION WHEN others THEN
+  RETURN NULL;  -- a claim nobody can read is no claim: fail closed, never with an error
+END $$""",
+    """\
+CREATE FUNCTION tenantry.uid() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+AS $$
+BEGIN
+  RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+EXCEPTION WHEN others THEN
+  RETURN NULL;
+END $$""",
+    """\
+CREATE FUNCTION tenantry.organization_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+AS $$
+BEGIN
+  RETURN ARRAY(SELECT jsonb_array_elements_text(tenantry.claims() -> 'organization_ids')::uuid);
+EXCEPTION WHEN others THEN
+  RETURN ARRAY[]::uuid[];
+END $$""",
+    """\
+CREATE FUNCTION tenantry.plus(at timestamptz, seconds bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT at + seconds * interval '1 second' $$""",
+    """\
+CREATE FUNCTION tenantry.window_start(per text, at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT date_trunc(per, at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' $$""",
+    """\
+CREATE FUNCTION tenantry.window_end(per text, at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT (date_trunc(per, at AT TIME ZONE 'UTC') + ('1 ' || per)::interval) AT TIME ZONE 'UTC' $$""",
+    """\
+CREATE FUNCTION tenantry.touch() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+AS $$
+BEGIN
+  NEW.created_at := OLD.created_at;
+  NEW.updated_at := tenantry.now();
+  RETURN NEW;
+END $$""",
+    """\
+CREATE FUNCTION tenantry.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$""",
+    """\
+DO $$
+BEGIN
+  -- The name that policies written for Supabase use; where Supabase is, its own function stays.
+  CREATE SCHEMA IF NOT EXISTS auth;
+  IF to_regprocedure('auth.uid()') IS NULL THEN
+    CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT tenantry.uid()';
+    GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
+  END IF;
+END $$""",
+)
+
+SCHEMA = (
+    "CREATE SCHEMA IF NOT EXISTS tenantry",
+    "GRANT USAGE ON SCHEMA tenantry TO anon, authenticated, service_role",
+    "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    "GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role",
+)
+
+
+def database_guards(kind: str) -> Iterator[str]:
+    """The schema and functions that every table's guards lean on."""
+    if kind == "postgresql":
+        yield from SCHEMA
+        yield from FUNCTIONS
+
+
+def table_guards(table: Table, kind: str) -> Iterator[str]:
+    """The statements that guard one new table."""
+    if kind == "sqlite":
+        yield from _sqlite_triggers(table)
+        return
+    yield from _postgres_triggers(table)
+    yield f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"
+    yield f"ALTER TABLE {table.name} FORCE ROW LEVEL SECURITY"
+    yield f"REVOKE ALL ON {table.name} FROM PUBLIC, anon, authenticated, service_role"
+    for role in Role:
+        yield from _grants(table, role)
+
+
+def _grants(table: Table, role: Role) -> Iterator[str]:
+    rights = policy_of(table).rights(role)
+    for command in Command:
+        predicate = rights.predicate(command)
+        if predicate is None:
+            continue
+        columns = _granted_columns(rights, command)
+        yield f"GRANT {command.upper()}{columns} ON {table.name} TO {role}"
+        rows = render_predicate(predicate(table.c), table)
+        clause = {
+            Command.INSERT: f"WITH CHECK ({rows})",
+            Command.UPDATE: f"USING ({rows}) WITH CHECK ({rows})",
+        }.get(command, f"USING ({rows})")
+        yield f"CREATE POLICY {table.name}_{role}_{command} ON {table.name} FOR {command.upper()} TO {role} {clause}"
+
+
+def _granted_columns(rights: Rights, command: Command) -> str:
+    columns = rights.columns(command)
+    return "" if columns is None else f" ({', '.join(columns)})"
+
+
+def render_predicate(predicate: Any, table: Table) -> str:
+    """A policy's predicate as PostgreSQL keeps it, with `tenantry.uid()` in place of bound values."""
+    dialect = dialect_for("postgresql", None)
+    compiler: Any = dialect.statement_compiler(dialect, None)
+    compiler.renders_policy = True
+    compiler.stack.append({"correlate_froms": {table}, "asfrom_froms": {table}})
+    return " ".join(compiler.process(predicate, literal_binds=True).split())
+
+
+def _postgres_triggers(table: Table) -> Iterator[str]:
+    if "updated_at" in table.c:
+        yield (
+            f"CREATE TRIGGER {table.name}_touch BEFORE UPDATE ON {table.name} "
+            "FOR EACH ROW EXECUTE FUNCTION tenantry.touch()"
+        )
+    if table.info.get("append_only"):
+        yield (
+            f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE ON {table.name} "
+            "FOR EACH ROW EXECUTE FUNCTION tenantry.refuse_change()"
+        )
+        yield (
+            f"CREATE TRIGGER {table.name}_no_truncate BEFORE TRUNCATE ON {table.name} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION tenantry.refuse_change()"
+        )
+
+
+def _sqlite_triggers(table: Table) -> Iterator[str]:
+    if "updated_at" in table.c:
+        # The trigger's own update fires no trigger again: recursive triggers are off.
+        key = " AND ".join(f"{one.name} = NEW.{one.name}" for one in table.primary_key)
+        yield (
+            f"CREATE TRIGGER {table.name}_touch AFTER UPDATE ON {table.name} FOR EACH ROW BEGIN "
+            f"UPDATE {table.name} SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE {key}; END"  # noqa: S608
+        )
+    if table.info.get("append_only"):
+        for command in ("UPDATE", "DELETE"):
+            yield (
+                f"CREATE TRIGGER {table.name}_no_{command.lower()} BEFORE {command} ON {table.name} "
+                f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
+            )

@@ -1,0 +1,224 @@
+"""PostgreSQL through asyncpg's own pool: one pool a login, reads in one trip, writes bound at BEGIN."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import msgspec
+
+from ..policies import PolicyRefused, Role
+from .compiling import Compiled
+from .failures import (
+    CheckViolation,
+    DatabaseConflict,
+    DatabaseUnavailable,
+    ForeignKeyViolation,
+    PolicyViolation,
+    UniqueViolation,
+    Unstorable,
+)
+from .types import encode_json
+from .units import Identity, Records, Unit
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    def get_reset_query(self) -> str:
+        # Identity is bound inside the transaction and gone with it, so the reset's extra trip buys nothing.
+        return ""
+
+
+class PostgresDatabase:
+    """One login's pool. `statement_cache=False` is for PgBouncer below 1.21 in transaction mode."""
+
+    kind = "postgresql"
+
+    def __init__(
+        self, url: str, *, size: int = 10, timeout_seconds: float = 10.0, statement_cache: bool = True
+    ) -> None:
+        self.url = url
+        self.size = size
+        self.timeout_seconds = timeout_seconds
+        self.statement_cache = statement_cache
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Open the pool; raises `DatabaseUnavailable` when the server does not answer or refuses the login."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                plain_url(self.url),
+                min_size=1,
+                max_size=self.size,
+                init=_prepare_connection,
+                connection_class=_Connection,
+                timeout=self.timeout_seconds,
+                command_timeout=60,
+                statement_cache_size=1000 if self.statement_cache else 0,
+                max_inactive_connection_lifetime=300,
+            )
+        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        """Close every connection, waiting a moment for those in use."""
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
+
+    def unit(self, identity: Identity, *, writes: bool) -> "PostgresUnit":
+        """A unit of work on this login; it takes a connection at its first statement."""
+        return PostgresUnit(self, identity, writes=writes)
+
+    async def acquire(self) -> Any:
+        """A connection of the pool; `DatabaseUnavailable` when none comes free in time."""
+        if self._pool is None:
+            raise DatabaseUnavailable(internal="the database is not open")
+        try:
+            return await self._pool.acquire(timeout=self.timeout_seconds)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
+
+    async def release(self, connection: Any) -> None:
+        """Give a connection back."""
+        if self._pool is not None:
+            await self._pool.release(connection)
+
+
+class PostgresUnit(Unit):
+    """See `Unit`."""
+
+    kind = "postgresql"
+
+    def __init__(self, database: PostgresDatabase, identity: Identity, *, writes: bool) -> None:
+        super().__init__(identity, writes=writes)
+        self._database = database
+        self._connection: Any = None
+
+    async def _fetch(self, compiled: Compiled, arguments: list[Any], *, slow: bool) -> Records:
+        del slow
+        if self.writes or self.identity.role is Role.ANON:
+            connection = await self._begun()
+            return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
+        if not self.writes and not compiled.reads:
+            msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
+            raise PolicyRefused(msg)
+        connection = await self._database.acquire()
+        try:
+            if compiled.bound_sql is None:
+                return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
+            if self._claims is None:
+                self._claims = self.identity.claims()
+            return await self._guarded(connection.fetch, compiled.bound_sql, [*arguments, self._claims])  # type: ignore[no-any-return]
+        finally:
+            await self._database.release(connection)
+
+    async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int:
+        if not self.writes:
+            msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
+            raise PolicyRefused(msg)
+        connection = await self._begun()
+        status: str = await self._guarded(connection.execute, compiled.sql, arguments)
+        return int(status.rpartition(" ")[2])
+
+    async def commit(self) -> None:
+        if self._broken:
+            await self.rollback()
+            msg = "a unit of work that was refused something cannot be committed"
+            raise RuntimeError(msg)
+        await self._end("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._end("ROLLBACK")
+
+    async def _begun(self) -> Any:
+        if self._connection is None:
+            self._hold()
+            try:
+                self._connection = await self._database.acquire()
+                await self._guarded(self._connection.execute, self._opening(), [])
+            except BaseException:
+                await self._end("ROLLBACK")
+                raise
+        return self._connection
+
+    def _opening(self) -> str:
+        if self.identity.role is Role.SERVICE:
+            return "BEGIN"
+        # One trip for the three; the claims are made of ids only and so need no quoting.
+        role = "; SET LOCAL ROLE anon" if self.identity.role is Role.ANON else ""
+        return f"BEGIN{role}; SELECT set_config('request.jwt.claims', '{self.identity.claims()}', true)"
+
+    async def _guarded(self, call: Callable[..., Any], sql: str, arguments: list[Any]) -> Any:
+        try:
+            return await call(sql, *arguments)
+        except asyncpg.InsufficientPrivilegeError as error:
+            kind = PolicyViolation if "row-level security" in str(error) else PolicyRefused
+            raise self._refused(kind(str(error))) from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise self._refused(_meaning(error)) from error
+
+    async def _end(self, how: str) -> None:
+        connection, self._connection = self._connection, None
+        self._let_go()
+        if connection is None:
+            return
+        try:
+            await asyncio.shield(connection.execute(how))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            connection.terminate()
+            if how == "COMMIT":
+                raise _meaning(error) from error
+        except BaseException:
+            # Cancelled while it ended: nobody knows its state, so the connection is not used again.
+            connection.terminate()
+            raise
+        finally:
+            await self._database.release(connection)
+
+
+def plain_url(url: str) -> str:
+    """The URL as asyncpg wants it, whatever driver suffix it was written with."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="postgresql"))
+
+
+async def _prepare_connection(connection: Any) -> None:
+    # Without the codec JSONB comes back as text.
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + encode_json(value),
+        decoder=lambda data: msgspec.json.decode(data[1:]),
+    )
+
+
+_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+
+
+def _meaning(error: Any) -> Exception:
+    """The same words for what either database refuses."""
+    match error:
+        case asyncpg.UniqueViolationError() | asyncpg.ExclusionViolationError():
+            return UniqueViolation(error.constraint_name or "")
+        case asyncpg.CheckViolationError():
+            return CheckViolation(error.constraint_name or "")
+        case asyncpg.NotNullViolationError():
+            return CheckViolation(f"{error.table_name}.{error.column_name}")
+        case asyncpg.ForeignKeyViolationError():
+            return ForeignKeyViolation(error.constraint_name or "")
+        case asyncpg.InFailedSQLTransactionError():
+            return RuntimeError("the transaction had failed before")
+        case asyncpg.SyntaxOrAccessError():
+            return RuntimeError(f"PostgreSQL does not accept a statement of ours: {error}")
+        case asyncpg.DataError() | asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
+            return Unstorable(internal=type(error).__name__)
+    if isinstance(error, _CONFLICTS):
+        return DatabaseConflict(internal=str(error))
+    if isinstance(error, asyncpg.RaiseError):
+        return CheckViolation(str(error))
+    return DatabaseUnavailable(internal=f"{type(error).__name__}: {error}")

@@ -1,0 +1,6 @@
+"""Background work as rows: written in the transaction that wants it, claimed by lease, retried, dead after a cap."""
+
+from .queries import JobCount
+from .worker import enqueue, forget_finished, plan_periodic, run_due, work
+
+__all__ = ["JobCount", "enqueue", "forget_finished", "plan_periodic", "run_due", "work"]

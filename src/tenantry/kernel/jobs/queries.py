@@ -1,0 +1,144 @@
+"""All SQL of jobs."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ..database.statements import param, statement
+from ..database.types import UtcDateTime, Whole, Words
+from ..database.units import Unit
+from ..sql import now, plus
+from .models import Jobs
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A job this worker holds."""
+
+    id: UUID
+    name: str
+    payload: dict[str, Any]
+    actor_id: UUID | None
+    attempts: int
+    attempts_max: int
+
+
+class JobCount(msgspec.Struct, frozen=True):
+    """How many jobs stand at a status."""
+
+    status: str
+    count: int
+
+
+_add = statement(
+    insert(Jobs)
+    .values(
+        id=param("id"),
+        name=param("name"),
+        payload=param("payload"),
+        actor_id=param("actor_id"),
+        attempts_max=param("attempts_max"),
+        once_key=param("once_key"),
+    )
+    .on_conflict_do_nothing(index_elements=["once_key"])
+)
+
+_due = (
+    select(Jobs.id)
+    .where(
+        Jobs.run_at <= now(),
+        or_(Jobs.status == "queued", and_(Jobs.status == "running", Jobs.leased_until < now())),
+    )
+    .order_by(Jobs.run_at)
+    .limit(param("limit", Whole()))
+    .with_for_update(skip_locked=True)
+)
+
+_claim = statement(
+    update(Jobs)
+    .where(Jobs.id.in_(_due))
+    .values(
+        status="running",
+        attempts=Jobs.attempts + 1,
+        lease=param("lease"),
+        leased_until=plus(now(), param("seconds", Whole())),
+    )
+    .returning(Jobs.id, Jobs.name, Jobs.payload, Jobs.actor_id, Jobs.attempts, Jobs.attempts_max),
+    Claimed,
+)
+
+_held = and_(Jobs.id == param("id"), Jobs.lease == param("held_by"), Jobs.status == "running")
+
+_finish = statement(
+    update(Jobs).where(_held).values(status="done", finished_at=now(), lease=None, leased_until=None, last_error=None)
+)
+
+_fail = statement(
+    update(Jobs)
+    .where(_held)
+    .values(
+        status=case((Jobs.attempts >= Jobs.attempts_max, "dead"), else_="queued"),
+        finished_at=case((Jobs.attempts >= Jobs.attempts_max, now()), else_=None),
+        run_at=plus(now(), param("delay", Whole())),
+        lease=None,
+        leased_until=None,
+        last_error=param("error", Words()),
+    )
+)
+
+_replay = statement(
+    update(Jobs)
+    .where(Jobs.id == param("id"), Jobs.status == "dead")
+    .values(status="queued", attempts=0, run_at=now(), finished_at=None, last_error=None)
+)
+
+_forget = statement(
+    delete(Jobs).where(
+        Jobs.id.in_(
+            select(Jobs.id)
+            .where(Jobs.status == "done", Jobs.finished_at < param("before", UtcDateTime()))
+            .order_by(Jobs.finished_at)
+            .limit(1000)
+        )
+    )
+)
+
+_counts = statement(select(Jobs.status, func.count().label("count")).group_by(Jobs.status), JobCount)
+
+
+async def add(db: Unit, job: UUID, name: str, *, payload: dict[str, Any], actor_id: UUID | None, **more: Any) -> bool:
+    """Write a job; False when its `once_key` stands already. `more`: `attempts_max`, `once_key`."""
+    return await db.run(_add, id=job, name=name, payload=payload, actor_id=actor_id, **more) == 1
+
+
+async def claim(db: Unit, lease: UUID, *, limit: int, seconds: int) -> list[Claimed]:
+    """Take up to `limit` due jobs for `seconds`; two workers never get the same one."""
+    return await db.rows(_claim, lease=lease, limit=limit, seconds=seconds)
+
+
+async def finish(db: Unit, job: UUID, lease: UUID) -> bool:
+    """The job is done; False when the lease was lost meanwhile."""
+    return await db.run(_finish, id=job, held_by=lease) == 1
+
+
+async def fail(db: Unit, job: UUID, lease: UUID, *, error: str, delay_seconds: int) -> bool:
+    """The job failed: it is tried again after the delay, or dead when its attempts are used up."""
+    return await db.run(_fail, id=job, held_by=lease, error=error, delay=delay_seconds) == 1
+
+
+async def replay(db: Unit, job: UUID) -> bool:
+    """Queue a dead job again."""
+    return await db.run(_replay, id=job) == 1
+
+
+async def forget(db: Unit, *, before: datetime) -> int:
+    """Delete up to 1000 done jobs that finished before a time."""
+    return await db.run(_forget, before=before)
+
+
+async def counts(db: Unit) -> list[JobCount]:
+    """Jobs by status."""
+    return await db.rows(_counts)

@@ -1,0 +1,80 @@
+"""What a room plugs into the application: one `Module` in its `module.py`, read by `app` only."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+
+from tenantry.product import Finding, Product
+
+from .context import Context, Handler, Permission, Resolver
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+JobRun = Callable[[Context, dict[str, Any]], Awaitable[None]]
+PanelData = Callable[[Context, Request], Awaitable[dict[str, Any]]]
+Check = Callable[[Product, "Settings"], Sequence[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Background work: `run(ctx, payload)` with a context that has no open unit. `every` makes it periodic."""
+
+    name: str
+    run: JobRun
+    every: timedelta | None = None
+    attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A card on the dashboard: its template and where its values come from."""
+
+    name: str
+    template: str
+    values: PanelData
+    order: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """A link in the page header."""
+
+    label: str
+    path: str
+    order: int = 50
+    signed_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One part of what a person may take along or have erased: a name and who collects the rows."""
+
+    name: str
+    collect: Callable[[Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Everything a room adds.
+
+    `public` names the routes that strangers may call and why; `service` says why the room uses the service login. A
+    house test holds both to the code.
+    """
+
+    name: str
+    routers: Sequence[APIRouter] = ()
+    pages: Sequence[APIRouter] = ()
+    panels: Sequence[Panel] = ()
+    nav: Sequence[NavItem] = ()
+    permissions: Sequence[Permission] = ()
+    jobs: Sequence[Job] = ()
+    handlers: Mapping[type, Handler] = field(default_factory=dict)
+    resolvers: Sequence[Resolver] = ()
+    checks: Sequence[Check] = ()
+    exports: Sequence[Export] = ()
+    public: Mapping[str, str] = field(default_factory=dict)
+    service: Mapping[str, str] = field(default_factory=dict)

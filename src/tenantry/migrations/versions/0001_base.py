@@ -1,0 +1,611 @@
+"""The ground floor, holders, identity and usage.
+
+Revision 0001, after nothing, 2026-11-21.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    _run(
+        "postgresql",
+        "CREATE SCHEMA IF NOT EXISTS tenantry",
+        "GRANT USAGE ON SCHEMA tenantry TO anon, authenticated, service_role",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role",
+        """CREATE FUNCTION tenantry.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT pg_catalog.statement_timestamp() $$""",
+        """CREATE FUNCTION tenantry.claims() RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+    AS $$
+    BEGIN
+      RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    EXCEPTION WHEN others THEN
+      RETURN NULL;  -- a claim nobody can read is no claim: fail closed, never with an error
+    END $$""",
+        """CREATE FUNCTION tenantry.uid() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+    AS $$
+    BEGIN
+      RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+    EXCEPTION WHEN others THEN
+      RETURN NULL;
+    END $$""",
+        """CREATE FUNCTION tenantry.organization_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+    AS $$
+    BEGIN
+      RETURN ARRAY(SELECT jsonb_array_elements_text(tenantry.claims() -> 'organization_ids')::uuid);
+    EXCEPTION WHEN others THEN
+      RETURN ARRAY[]::uuid[];
+    END $$""",
+        """CREATE FUNCTION tenantry.plus(at timestamptz, seconds bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT at + seconds * interval '1 second' $$""",
+        """CREATE FUNCTION tenantry.window_start(per text, at timestamptz) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT date_trunc(per, at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' $$""",
+        """CREATE FUNCTION tenantry.window_end(per text, at timestamptz) RETURNS timestamptz
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT (date_trunc(per, at AT TIME ZONE 'UTC') + ('1 ' || per)::interval) AT TIME ZONE 'UTC' $$""",
+        """CREATE FUNCTION tenantry.touch() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+    AS $$
+    BEGIN
+      NEW.created_at := OLD.created_at;
+      NEW.updated_at := tenantry.now();
+      RETURN NEW;
+    END $$""",
+        """CREATE FUNCTION tenantry.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
+    AS $$
+    BEGIN
+      RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+    END $$""",
+        """DO $$
+    BEGIN
+      -- The name that policies written for Supabase use; where Supabase is, its own function stays.
+      CREATE SCHEMA IF NOT EXISTS auth;
+      IF to_regprocedure('auth.uid()') IS NULL THEN
+        CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT tenantry.uid()';
+        GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
+      END IF;
+    END $$""",
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("actor_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("subject_kind", sa.Text(), nullable=True),
+        sa.Column("subject_id", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("detail", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(action) BETWEEN 1 AND 100", name=op.f("ck_audit_log_action_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_log_actor_id_id", ["actor_id", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_subject_id_id", ["subject_id", "id"], unique=False)
+
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("payload", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("actor_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("status", sa.Text(), server_default="queued", nullable=False),
+        sa.Column(
+            "run_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column("attempts", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("attempts_max", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lease", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("once_key", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("status IN ('queued', 'running', 'done', 'dead')", name=op.f("ck_jobs_status_known")),
+        sa.CheckConstraint("attempts >= 0 AND attempts_max > 0", name=op.f("ck_jobs_attempts_counted")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("ck_jobs_name_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.UniqueConstraint("once_key", name=op.f("uq_jobs_once_key")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_jobs_finished_at", ["finished_at"], unique=False)
+        batch_op.create_index("ix_jobs_status_run_at", ["status", "run_at"], unique=False)
+
+    op.create_table(
+        "mails",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("actor_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), server_default="queued", nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("status IN ('queued', 'sent', 'kept')", name=op.f("ck_mails_status_known")),
+        sa.CheckConstraint("length(recipient) BETWEEN 3 AND 320", name=op.f("ck_mails_recipient_length")),
+        sa.CheckConstraint("length(subject) BETWEEN 1 AND 300", name=op.f("ck_mails_subject_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("mails", schema=None) as batch_op:
+        batch_op.create_index("ix_mails_recipient_id", ["recipient", "id"], unique=False)
+
+    op.create_table(
+        "plans",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("price_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("limits", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("features", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("is_active", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("is_active IN (true, false)", name=op.f("ck_plans_is_active_flag")),
+        sa.CheckConstraint("length(currency) BETWEEN 3 AND 3", name=op.f("ck_plans_currency_length")),
+        sa.CheckConstraint("length(display_name) BETWEEN 1 AND 100", name=op.f("ck_plans_display_name_length")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 50", name=op.f("ck_plans_name_length")),
+        sa.CheckConstraint("price_minor >= 0", name=op.f("ck_plans_price_minor_counted")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_plans")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("email_verified_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("image", sa.Text(), nullable=True),
+        sa.Column("company", sa.Text(), nullable=True),
+        sa.Column("deleted_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("email LIKE '%_@_%'", name=op.f("ck_users_email_shaped")),
+        sa.CheckConstraint("length(company) BETWEEN 1 AND 255", name=op.f("ck_users_company_length")),
+        sa.CheckConstraint("length(email) BETWEEN 3 AND 255", name=op.f("ck_users_email_length")),
+        sa.CheckConstraint("length(image) BETWEEN 1 AND 2000", name=op.f("ck_users_image_length")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 255", name=op.f("ck_users_name_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index("uq_users_email", [sa.literal_column("lower(email)")], unique=True)
+
+    op.create_table(
+        "accounts",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("provider_account_id", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(issuer) BETWEEN 1 AND 500", name=op.f("ck_accounts_issuer_length")),
+        sa.CheckConstraint("length(provider) BETWEEN 1 AND 50", name=op.f("ck_accounts_provider_length")),
+        sa.CheckConstraint(
+            "length(provider_account_id) BETWEEN 1 AND 255", name=op.f("ck_accounts_provider_account_id_length")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_accounts_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
+        sa.UniqueConstraint("provider", "provider_account_id", name=op.f("uq_accounts_provider_provider_account_id")),
+        sa.UniqueConstraint("user_id", "id", name=op.f("uq_accounts_user_id_id")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "holders",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("plan_source", sa.Text(), server_default="default", nullable=False),
+        sa.Column("period_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("period_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("suspended_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind = 'user' AND user_id IS NOT NULL", name=op.f("ck_holders_one_owner")),
+        sa.CheckConstraint("kind IN ('user')", name=op.f("ck_holders_kind_known")),
+        sa.CheckConstraint("plan_source IN ('default', 'admin')", name=op.f("ck_holders_plan_source_known")),
+        sa.CheckConstraint("period_end > period_start", name=op.f("ck_holders_period_forward")),
+        sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
+        sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
+        sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
+        sa.UniqueConstraint("user_id", name=op.f("uq_holders_user_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.create_index("ix_holders_plan", ["plan"], unique=False)
+
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("user_agent", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sessions_expires_later")),
+        sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_sessions_token_hash_length")),
+        sa.CheckConstraint("length(user_agent) BETWEEN 0 AND 500", name=op.f("ck_sessions_user_agent_length")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_sessions_account_id_accounts"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_sessions_token_hash")),
+        sa.UniqueConstraint("user_id", "id", name=op.f("uq_sessions_user_id_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.create_index("ix_sessions_expires_at", ["expires_at"], unique=False)
+
+    op.create_table(
+        "usage_counters",
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("window_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("window_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("quota", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("used", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("leased", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("holder_revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(meter) BETWEEN 1 AND 100", name=op.f("ck_usage_counters_meter_length")),
+        sa.CheckConstraint("quota > 0", name=op.f("ck_usage_counters_quota_counted")),
+        sa.CheckConstraint("used + leased <= quota", name=op.f("ck_usage_counters_within_quota")),
+        sa.CheckConstraint("used >= 0 AND leased >= 0", name=op.f("ck_usage_counters_units_counted")),
+        sa.CheckConstraint("window_end > window_start", name=op.f("ck_usage_counters_window_forward")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_usage_counters_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("holder_id", "meter", "window_start", name=op.f("pk_usage_counters")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("usage_counters", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_counters_window_end", ["window_end"], unique=False)
+
+    _run(
+        "postgresql",
+        "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION tenantry.refuse_change()",
+        "CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION tenantry.refuse_change()",
+        "ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE audit_log FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON audit_log FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT INSERT (id, actor_id, actor_kind, action, subject_kind, subject_id, reason, detail, request_id, address) ON audit_log TO authenticated",
+        "CREATE POLICY audit_log_authenticated_insert ON audit_log FOR INSERT TO authenticated WITH CHECK (audit_log.actor_id = (select tenantry.uid()))",
+        "GRANT SELECT ON audit_log TO service_role",
+        "CREATE POLICY audit_log_service_role_select ON audit_log FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON audit_log TO service_role",
+        "CREATE POLICY audit_log_service_role_insert ON audit_log FOR INSERT TO service_role WITH CHECK (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END",
+        "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER jobs_touch BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE jobs ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE jobs FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON jobs FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT INSERT (id, name, payload, actor_id, attempts_max, once_key) ON jobs TO authenticated",
+        "CREATE POLICY jobs_authenticated_insert ON jobs FOR INSERT TO authenticated WITH CHECK (jobs.actor_id = (select tenantry.uid()))",
+        "GRANT SELECT ON jobs TO service_role",
+        "CREATE POLICY jobs_service_role_select ON jobs FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON jobs TO service_role",
+        "CREATE POLICY jobs_service_role_insert ON jobs FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON jobs TO service_role",
+        "CREATE POLICY jobs_service_role_update ON jobs FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON jobs TO service_role",
+        "CREATE POLICY jobs_service_role_delete ON jobs FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER jobs_touch AFTER UPDATE ON jobs FOR EACH ROW BEGIN UPDATE jobs SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER mails_touch BEFORE UPDATE ON mails FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE mails ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE mails FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON mails FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT INSERT (id, actor_id, recipient, subject, text, html) ON mails TO authenticated",
+        "CREATE POLICY mails_authenticated_insert ON mails FOR INSERT TO authenticated WITH CHECK (mails.actor_id = (select tenantry.uid()))",
+        "GRANT SELECT ON mails TO service_role",
+        "CREATE POLICY mails_service_role_select ON mails FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON mails TO service_role",
+        "CREATE POLICY mails_service_role_insert ON mails FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON mails TO service_role",
+        "CREATE POLICY mails_service_role_update ON mails FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON mails TO service_role",
+        "CREATE POLICY mails_service_role_delete ON mails FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER mails_touch AFTER UPDATE ON mails FOR EACH ROW BEGIN UPDATE mails SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER plans_touch BEFORE UPDATE ON plans FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE plans ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE plans FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON plans FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON plans TO anon",
+        "CREATE POLICY plans_anon_select ON plans FOR SELECT TO anon USING (true)",
+        "GRANT SELECT ON plans TO authenticated",
+        "CREATE POLICY plans_authenticated_select ON plans FOR SELECT TO authenticated USING (true)",
+        "GRANT SELECT ON plans TO service_role",
+        "CREATE POLICY plans_service_role_select ON plans FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON plans TO service_role",
+        "CREATE POLICY plans_service_role_insert ON plans FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON plans TO service_role",
+        "CREATE POLICY plans_service_role_update ON plans FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON plans TO service_role",
+        "CREATE POLICY plans_service_role_delete ON plans FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER plans_touch AFTER UPDATE ON plans FOR EACH ROW BEGIN UPDATE plans SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE name = NEW.name; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER users_touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE users FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON users FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON users TO authenticated",
+        "CREATE POLICY users_authenticated_select ON users FOR SELECT TO authenticated USING (users.id = (select tenantry.uid()))",
+        "GRANT UPDATE (name, image, company) ON users TO authenticated",
+        "CREATE POLICY users_authenticated_update ON users FOR UPDATE TO authenticated USING (users.id = (select tenantry.uid())) WITH CHECK (users.id = (select tenantry.uid()))",
+        "GRANT SELECT ON users TO service_role",
+        "CREATE POLICY users_service_role_select ON users FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON users TO service_role",
+        "CREATE POLICY users_service_role_insert ON users FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON users TO service_role",
+        "CREATE POLICY users_service_role_update ON users FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON users TO service_role",
+        "CREATE POLICY users_service_role_delete ON users FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER users_touch AFTER UPDATE ON users FOR EACH ROW BEGIN UPDATE users SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER accounts_touch BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE accounts ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE accounts FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON accounts FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON accounts TO authenticated",
+        "CREATE POLICY accounts_authenticated_select ON accounts FOR SELECT TO authenticated USING (accounts.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON accounts TO service_role",
+        "CREATE POLICY accounts_service_role_select ON accounts FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON accounts TO service_role",
+        "CREATE POLICY accounts_service_role_insert ON accounts FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON accounts TO service_role",
+        "CREATE POLICY accounts_service_role_update ON accounts FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON accounts TO service_role",
+        "CREATE POLICY accounts_service_role_delete ON accounts FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER accounts_touch AFTER UPDATE ON accounts FOR EACH ROW BEGIN UPDATE accounts SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER holders_touch BEFORE UPDATE ON holders FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE holders ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE holders FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON holders FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON holders TO authenticated",
+        "CREATE POLICY holders_authenticated_select ON holders FOR SELECT TO authenticated USING (holders.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON holders TO service_role",
+        "CREATE POLICY holders_service_role_select ON holders FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON holders TO service_role",
+        "CREATE POLICY holders_service_role_insert ON holders FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON holders TO service_role",
+        "CREATE POLICY holders_service_role_update ON holders FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON holders TO service_role",
+        "CREATE POLICY holders_service_role_delete ON holders FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER holders_touch AFTER UPDATE ON holders FOR EACH ROW BEGIN UPDATE holders SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE sessions ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE sessions FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON sessions FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT (id, user_id, account_id, expires_at, last_seen_at, address, user_agent, created_at) ON sessions TO authenticated",
+        "CREATE POLICY sessions_authenticated_select ON sessions FOR SELECT TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
+        "GRANT DELETE ON sessions TO authenticated",
+        "CREATE POLICY sessions_authenticated_delete ON sessions FOR DELETE TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON sessions TO service_role",
+        "CREATE POLICY sessions_service_role_select ON sessions FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON sessions TO service_role",
+        "CREATE POLICY sessions_service_role_insert ON sessions FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON sessions TO service_role",
+        "CREATE POLICY sessions_service_role_update ON sessions FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON sessions TO service_role",
+        "CREATE POLICY sessions_service_role_delete ON sessions FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER usage_counters_touch BEFORE UPDATE ON usage_counters FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE usage_counters ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE usage_counters FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON usage_counters FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON usage_counters TO authenticated",
+        "CREATE POLICY usage_counters_authenticated_select ON usage_counters FOR SELECT TO authenticated USING (usage_counters.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "GRANT SELECT ON usage_counters TO service_role",
+        "CREATE POLICY usage_counters_service_role_select ON usage_counters FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON usage_counters TO service_role",
+        "CREATE POLICY usage_counters_service_role_insert ON usage_counters FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON usage_counters TO service_role",
+        "CREATE POLICY usage_counters_service_role_update ON usage_counters FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON usage_counters TO service_role",
+        "CREATE POLICY usage_counters_service_role_delete ON usage_counters FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER usage_counters_touch AFTER UPDATE ON usage_counters FOR EACH ROW BEGIN UPDATE usage_counters SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE holder_id = NEW.holder_id AND meter = NEW.meter AND window_start = NEW.window_start; END",
+    )
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("usage_counters", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_counters_window_end")
+
+    op.drop_table("usage_counters")
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_index("ix_sessions_expires_at")
+
+    op.drop_table("sessions")
+    with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.drop_index("ix_holders_plan")
+
+    op.drop_table("holders")
+    op.drop_table("accounts")
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.drop_index("uq_users_email")
+
+    op.drop_table("users")
+    op.drop_table("plans")
+    with op.batch_alter_table("mails", schema=None) as batch_op:
+        batch_op.drop_index("ix_mails_recipient_id")
+
+    op.drop_table("mails")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("ix_jobs_status_run_at")
+        batch_op.drop_index("ix_jobs_finished_at")
+
+    op.drop_table("jobs")
+    with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_log_subject_id_id")
+        batch_op.drop_index("ix_audit_log_actor_id_id")
+
+    op.drop_table("audit_log")
+    _run("postgresql", "DROP SCHEMA tenantry CASCADE", "DROP FUNCTION IF EXISTS auth.uid()")
+
+
+def _now() -> Any:
+    return sa.text("(tenantry_now())" if op.get_context().dialect.name == "sqlite" else "tenantry.now()")
+
+
+def _run(kind: str, *statements: str) -> None:
+    if op.get_context().dialect.name == kind:
+        for statement in statements:
+            op.execute(sa.text(statement.replace(":", "\\:")))

@@ -1,0 +1,49 @@
+"""What a plan can limit: a flow, a stock, or a number of rows."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from .shapes import must_be_text
+
+UNLIMITED: Final = None
+"""As a limit: the plan sets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A flow, counted in a window that begins anew: requests a day, model tokens a month.
+
+    A day is a UTC day. A month is the holder's billing period if there is one, else the calendar month in UTC.
+    `per` is "day" or "month"; another word is a finding of `Product.check()`.
+    """
+
+    name: str
+    per: Literal["day", "month"] = "day"
+
+    def __post_init__(self) -> None:
+        must_be_text(self, "name", "per")
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A stock that falls when something is deleted: stored bytes."""
+
+    name: str
+    unit: str = "bytes"
+
+    def __post_init__(self) -> None:
+        must_be_text(self, "name", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of rows a holder may have at a time: API keys, components, members."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        must_be_text(self, "name")
+
+
+Limited: TypeAlias = Meter | Gauge | Count
+"""Anything that may stand as a key in `Plan.limits`."""

@@ -1,0 +1,27 @@
+"""What sources plug in."""
+
+from collections.abc import Sequence
+
+from tenantry.kernel import Module, Settings
+from tenantry.product import Finding, Product
+
+from .api import router
+from .pages import pages_router
+from .panel import SOURCES_PANEL
+
+
+def check_sources(product: Product, _settings: Settings) -> Sequence[Finding]:
+    """An adapter must be something that opens a feed."""
+    return [
+        Finding(
+            "error",
+            f'source "{source.key}"',
+            f"its adapter, a {type(source.adapter).__name__}, cannot be opened.",
+            "Give it a method `open(base_url, clock)` that returns a feed, as tenantry.sources.Binance does.",
+        )
+        for source in product.sources
+        if source.adapter is not None and not callable(getattr(source.adapter, "open", None))
+    ]
+
+
+MODULE = Module("sources", routers=[router], pages=[pages_router], panels=[SOURCES_PANEL], checks=[check_sources])

@@ -1,0 +1,1 @@
+"""One file a vendor; `base` holds what they share with the room."""

@@ -1,0 +1,18 @@
+"""The public test kit: products test themselves with what tests Tenantry."""
+
+from .databases import TestDatabase, postgres_database, sqlite_database, sqlite_template
+from .kit import CALLBACK, PUBLIC_URL, START, AppKit
+from .postgres import PostgresServer, start_postgres
+
+__all__ = [
+    "CALLBACK",
+    "PUBLIC_URL",
+    "START",
+    "AppKit",
+    "PostgresServer",
+    "TestDatabase",
+    "postgres_database",
+    "sqlite_database",
+    "sqlite_template",
+    "start_postgres",
+]

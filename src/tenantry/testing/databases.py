@@ -1,0 +1,101 @@
+"""Throw-away databases for tests: migrated once, emptied for each test, reached through the logins a server uses."""
+
+import asyncio
+import shutil
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from tenantry.kernel.database.logins import initialise
+from tenantry.kernel.database.migrating import upgrade
+
+from .postgres import PostgresServer
+
+NOW = """\
+CREATE OR REPLACE FUNCTION tenantry.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT {now} $$"""
+
+
+@dataclass(frozen=True, slots=True)
+class TestDatabase:
+    """The addresses of one database. `owner_url` is None on SQLite."""
+
+    __test__ = False  # not a test, whatever pytest thinks of the name
+
+    kind: str
+    api_url: str
+    service_url: str | None
+    owner_url: str | None
+
+    async def freeze(self, at: datetime | None) -> None:
+        """Let PostgreSQL's `tenantry.now()` stand at a time, or run again. SQLite asks the application's clock."""
+        if self.owner_url is None:
+            return
+        now = "pg_catalog.statement_timestamp()" if at is None else f"timestamptz '{at.isoformat()}'"
+        await self._as_owner(NOW.format(now=now))
+
+    async def empty(self) -> None:
+        """Delete every row, audit log included; triggers do not run."""
+        if self.owner_url is None:
+            return
+        await self._as_owner(
+            "SET session_replication_role = replica; "
+            "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename <> 'tenantry_schema' LOOP EXECUTE format('DELETE FROM %I', t); END LOOP; END $$"
+        )
+
+    async def _as_owner(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.owner_url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+
+def sqlite_template(folder: Path) -> Path:
+    """A migrated SQLite file to copy from."""
+    path = folder / "template.db"
+    _run(upgrade(f"sqlite:///{path}"))
+    return path
+
+
+def sqlite_database(template: Path, folder: Path) -> TestDatabase:
+    """A fresh copy of the template in `folder`."""
+    path = folder / "test.db"
+    shutil.copyfile(template, path)
+    return TestDatabase("sqlite", f"sqlite:///{path}", None, None)
+
+
+def postgres_database(server: PostgresServer, name: str) -> TestDatabase:
+    """A migrated database on the server, with its API and service logins; the logins own nothing."""
+    database = TestDatabase(
+        "postgresql",
+        _address(server, name, f"{name}_api", "api-secret"),
+        _address(server, name, f"{name}_service", "service-secret"),
+        urlsplit(server.url)._replace(path=f"/{name}").geturl(),
+    )
+
+    async def make() -> None:
+        owner = database.owner_url or ""
+        await initialise(owner, database.api_url, database.service_url or "")
+        await upgrade(owner)
+
+    _run(make())
+    return database
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    # In a thread of its own: a test's event loop may be running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+def _address(server: PostgresServer, name: str, login: str, password: str) -> str:
+    netloc = f"{login}:{password}@{server.host}:{server.port}"
+    return urlsplit(server.url)._replace(netloc=netloc, path=f"/{name}").geturl()

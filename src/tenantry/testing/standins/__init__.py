@@ -1,0 +1,20 @@
+"""Stand-ins for outside services: real HTTP servers on loopback that speak the documented protocol.
+
+For the demo without the internet and for tests that patch nothing. Never for production: each says so at `/`.
+"""
+
+from .binance import is_reachable, start_binance
+from .identity import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, start_identity
+from .identity_people import PEOPLE, Person
+from .server import StandIn
+
+__all__ = [
+    "DEMO_CLIENT_ID",
+    "DEMO_CLIENT_SECRET",
+    "PEOPLE",
+    "Person",
+    "StandIn",
+    "is_reachable",
+    "start_binance",
+    "start_identity",
+]

@@ -1,0 +1,8 @@
+"""Meters and their windows: what a holder has used, and whether one more call fits."""
+
+from .actions import Decision, consume, decide
+from .errors import QuotaExceeded
+from .headers import limit_headers
+from .queries import Standing, history, standing
+
+__all__ = ["Decision", "QuotaExceeded", "Standing", "consume", "decide", "history", "limit_headers", "standing"]

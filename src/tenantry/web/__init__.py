@@ -1,0 +1,25 @@
+"""The look of every page: frame, components, charts, languages, static files, and refusal of foreign form posts.
+
+Knows no domain. Rooms that show pages use these names and the template globals `ui`, `sections` and `bar_chart`.
+"""
+
+from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
+from .layout import Layout, NavItem, Person
+from .pages import create_templates, gettext, page, problem_page
+from .preferences import install
+from .translations import mark
+
+__all__ = [
+    "CrossSiteRefused",
+    "Layout",
+    "NavItem",
+    "Person",
+    "create_templates",
+    "gettext",
+    "install",
+    "mark",
+    "page",
+    "problem_page",
+    "refuse_cross_site",
+    "safe_return_path",
+]

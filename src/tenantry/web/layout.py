@@ -1,0 +1,70 @@
+"""What the frame around every page shows, as plain values.
+
+The room that knows who is signed in fills a `Layout`; this room only draws it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Theme = Literal["system", "light", "dark"]
+
+THEMES: tuple[Theme, ...] = ("system", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One link: its text (already translated), its address, and the name of an icon in `icons.html` ("" = none).
+
+    `group` puts a heading above the first item of the group in the side navigation.
+    """
+
+    label: str
+    href: str
+    icon: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in, as the user menu shows it."""
+
+    email: str
+    name: str = ""
+
+    @property
+    def shown_name(self) -> str:
+        """The name, or the part of the e-mail before the @ when there is none."""
+        return self.name or self.email.partition("@")[0]
+
+    @property
+    def initials(self) -> str:
+        """One or two letters for the round mark beside the name."""
+        words = self.shown_name.replace(".", " ").replace("_", " ").split()
+        return "".join(word[0] for word in words[:2]).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The values of the frame. With a `person` the navigation stands at the side, without one at the top.
+
+    `theme` and `locale` None mean: as the visitor chose (cookie), else as the browser asks. `now` (aware, UTC) is
+    what relative times count from; None is the system's clock. `notice` is one sentence about the environment,
+    shown above everything ("Demo: prices come from a stand-in"). `action` is the one prominent link of the header.
+    """
+
+    product_name: str
+    nav: Sequence[NavItem] = ()
+    person: Person | None = None
+    user_menu: Sequence[NavItem] = ()
+    action: NavItem | None = None
+    footer: Sequence[NavItem] = ()
+    tagline: str = ""
+    notice: str = ""
+    request_id: str = ""
+    home: str = "/"
+    sign_out: str = "/auth/signout"
+    theme: Theme | None = None
+    locale: str | None = None
+    now: datetime | None = None

@@ -1,0 +1,95 @@
+"""Every test that touches data runs on both databases: ask for `database` (addresses) or `start` (the application)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenantry import Google, Meter, Plan, Product
+from tenantry.testing import (
+    CALLBACK,
+    AppKit,
+    PostgresServer,
+    TestDatabase,
+    postgres_database,
+    sqlite_database,
+    sqlite_template,
+    start_postgres,
+)
+from tenantry.testing.standins import StandIn, start_identity
+
+Start = Callable[..., Awaitable[AppKit]]
+
+requests = Meter("requests", per="day")
+
+
+def small_product(**changes: Any) -> Product:
+    """Two plans, one meter, one way in; what most tests need."""
+    values: dict[str, Any] = {
+        "sign_in": [Google()],
+        "plans": [
+            Plan("free", price=0, limits={requests: 5}, features=["Five requests a day"]),
+            Plan("pro", price=900, limits={requests: 50}),
+        ],
+    }
+    return Product("Acme", **{**values, **changes})
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres(postgres_server: PostgresServer) -> TestDatabase:
+    return postgres_database(postgres_server, "tenantry_test")
+
+
+@pytest.fixture(scope="session")
+def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sqlite_template(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+async def database(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
+    """An empty, migrated database, on SQLite and on PostgreSQL."""
+    if database_kind == "sqlite":
+        return sqlite_database(request.getfixturevalue("_sqlite"), tmp_path)
+    found: TestDatabase = request.getfixturevalue("_postgres")
+    await found.empty()
+    return found
+
+
+@pytest.fixture(scope="session")
+def identity_provider() -> Iterator[StandIn]:
+    """The stand-in OpenID Connect provider, over real HTTP on loopback."""
+    with start_identity(redirect_uris=[CALLBACK]) as provider:
+        yield provider
+
+
+@pytest.fixture
+async def start(database: TestDatabase, identity_provider: StandIn) -> AsyncIterator[Start]:
+    """Start the application: `kit = await start(product, **settings)`."""
+    identity_provider.clear()
+    async with AsyncExitStack() as stack:
+
+        async def begin(product: Product | None = None, **settings: Any) -> AppKit:
+            values = {"identity": identity_provider, **settings}
+            return await stack.enter_async_context(AppKit.start(product or small_product(), database, **values))
+
+        yield begin
+
+
+@pytest.fixture
+async def kit(start: Start) -> AppKit:
+    """The small product, running."""
+    return await start()
