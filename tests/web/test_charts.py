@@ -120,7 +120,7 @@ def test_a_negative_value_is_refused():
 def test_bars_stay_inside_the_chart(values, limit):
     for bar in bars(chart(*values, limit=limit)):
         assert 0 <= float(bar.get("x").rstrip("%")) <= 100
-        assert 0 <= float(bar.get("y"))
+        assert float(bar.get("y")) >= 0
         assert float(bar.get("y")) + float(bar.get("height")) <= 168.02
 
 

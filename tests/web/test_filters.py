@@ -32,7 +32,9 @@ def test_numbers_have_the_separators_of_the_language():
     assert DE.percent(1) == "100\xa0%"
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (9999, "9,999"), (10_000, "10K"), (1_250_000, "1.2M"), (-25_000, "-25K")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (9999, "9,999"), (10_000, "10K"), (1_250_000, "1.2M"), (-25_000, "-25K")]
+)
 def test_short_numbers(value, text):
     assert EN.compact(value) == text
 

@@ -74,8 +74,8 @@ def test_pictures_are_not_compressed_again(client):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "absent.css", "sub", "sub/", "%2e%2e/outside.txt", "..%2foutside.txt", "sub/%2e%2e/%2e%2e/outside.txt", ".hidden",
-      "/etc/passwd", "sub//style.css", "sub/style.css/", "pixel.png%00.css", "sub\\style.css"],
+    ["", "absent.css", "sub", "sub/", "%2e%2e/outside.txt", "..%2foutside.txt", "sub/%2e%2e/%2e%2e/outside.txt",
+     ".hidden",      "/etc/passwd", "sub//style.css", "sub/style.css/", "pixel.png%00.css", "sub\\style.css"],
 )  # fmt: skip
 def test_404_for_every_other_name(client, name):
     answer = client.get(f"/static/{name}")

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 import tenantry
 from tenantry.identity import SignInProviders, sign_in_providers
-from tenantry.kernel import Context, Module, Settings
+from tenantry.kernel import Context, Module, Settings, problems
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.crypto import Vault
 from tenantry.kernel.frame import FrameOptions
@@ -18,6 +18,8 @@ from tenantry.kernel.health import Metrics, health_router
 from tenantry.kernel.http import Frame
 from tenantry.kernel.logs import access_log
 from tenantry.kernel.problem_handlers import install_problem_handlers
+from tenantry.kernel.problems import Internal, Invalid, Malformed, TooLarge
+from tenantry.kernel.raw_input import repeatable_queries
 from tenantry.kernel.routing import index_routes
 from tenantry.kernel.runtime import Runtime
 from tenantry.kernel.secret_file import development_secret
@@ -64,6 +66,7 @@ def create_app(
         max_body_size=BODY_BYTES_MAX,
         # Looked up on every request even where no exporter is configured.
         telemetry={"tracing": False, "metrics": False, "logs": False},
+        responses=problems(Malformed, Invalid, TooLarge, Internal),
         lifespan=lifespan_of(runtime, resources, worker=worker),
     )
     app.state.runtime = runtime
@@ -156,6 +159,7 @@ def _wrap(app: FastAPI, settings: Settings, runtime: Runtime, *, log_requests: b
         public_url=settings.public_url,
         trusted_proxies=settings.trusted_proxies,
         form_targets=_form_targets(settings),
+        repeatable=repeatable_queries(app),
     )
     access = access_log(production=production) if log_requests else None
     inner: ASGIApp = app.build_middleware_stack()

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Protocol
 
-import structlog
 from fastapi import FastAPI
 from sqlalchemy import column as sql_column
 from sqlalchemy import select, table
@@ -17,6 +16,7 @@ from tenantry.kernel.database import Statement
 from tenantry.kernel.database.logins import login_findings
 from tenantry.kernel.database.postgres import PostgresDatabase
 from tenantry.kernel.jobs import work
+from tenantry.kernel.logs import logger_of
 from tenantry.kernel.problems import DatabaseUnavailable
 from tenantry.kernel.runtime import Runtime
 from tenantry.migrations import HEAD
@@ -24,7 +24,7 @@ from tenantry.product import Finding
 
 from .checks import StartRefused
 
-log = structlog.get_logger("tenantry.app")
+log = logger_of("tenantry.app")
 
 
 class Resource(Protocol):

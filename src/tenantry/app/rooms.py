@@ -5,6 +5,7 @@ from typing import Any
 
 from tenantry.identity.module import MODULE as IDENTITY
 from tenantry.kernel import Context, Module
+from tenantry.kernel.attempts import forget_attempts
 from tenantry.kernel.jobs import forget_finished
 from tenantry.kernel.mail import DELIVER
 from tenantry.kernel.module import Job
@@ -19,14 +20,18 @@ async def _forget_jobs(ctx: Context, _payload: dict[str, Any]) -> None:
 
 KERNEL = Module(
     "kernel",
-    jobs=[DELIVER, Job("jobs.forget_finished", _forget_jobs, every=timedelta(hours=1))],
+    jobs=[
+        DELIVER,
+        Job("jobs.forget_finished", _forget_jobs, every=timedelta(hours=1)),
+        Job("attempts.forget", forget_attempts, every=timedelta(hours=1)),
+    ],
     public={
         "GET /healthz": "a load balancer has no account",
         "GET /readyz": "a load balancer has no account",
         "GET /metrics": "answers only to private addresses; 404 elsewhere",
         "GET /openapi.json": "the description of the API is public",
     },
-    service={"jobs": "claims and settles everybody's jobs", "mail": "reads the mail it delivers"},
+    service={"jobs": "claims and settles everybody's jobs", "mail": "reads the mail it delivers", "attempts": "counts for strangers"},
 )
 
 ROOMS: tuple[Module, ...] = (KERNEL, IDENTITY, USAGE, SOURCES, SITE)

@@ -161,7 +161,8 @@ def _send(
     if page is not None and prefers_html(request.headers.get("accept", "")):
         try:
             answer = page(request, body)
-            answer.status_code = status
+            if not 300 <= answer.status_code < 400:  # a page may send a stranger to where one signs in
+                answer.status_code = status
             answer.headers.update({"Vary": "Accept", "Cache-Control": "no-store", **headers})
         except Exception:  # noqa: BLE001 - whatever breaks the page must not break the answer.
             _log.exception("problem.page_failed", code=body["code"])

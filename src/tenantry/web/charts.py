@@ -206,7 +206,7 @@ def _scale(highest: float) -> tuple[float, float]:
     factors = (1, 2, 2.5, 5, 10) if power >= 10 else (1, 2, 5, 10)  # counts have no halves
     step = next(power * factor for factor in factors if power * factor * 4 >= highest)
     step = step if highest > 4 else 1.0
-    return step, step * ceil(round(highest / step, 9))
+    return step, step * max(1, ceil(round(highest / step, 9)))
 
 
 def _brief(at: date | str, words: Translator) -> str:

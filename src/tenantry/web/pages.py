@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .charts import bar_chart, sparkline
+from .csrf import safe_return_path
 from .filters import Formats
 from .layout import THEMES, Layout, NavItem, Theme
 from .static import STATIC_DIR, StaticAssets
@@ -20,6 +22,7 @@ from .translations import SOURCE_LOCALE, Translator, load_translators, negotiate
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 THEME_COOKIE = "theme"
 LOCALE_COOKIE = "locale"
+SIGN_IN_PATH = "/signin"
 
 _ACCENT_FILE = "accent.css"
 
@@ -46,8 +49,8 @@ class Templates:
         )
 
     def translator(self, request: Request) -> Translator:
-        """The translator for the reader of this request."""
-        return self.translators[self.layout(request).locale or SOURCE_LOCALE]
+        """The translator for the reader of this request. Does not ask `layout_of`, which may use it itself."""
+        return self.translators[self._negotiated(request)]
 
     def render(
         self, template: str, values: Mapping[str, object], *, locale: str = SOURCE_LOCALE, fragment: str | None = None
@@ -104,6 +107,7 @@ def page(
         "layout": layout,
         "now": layout.now,
         "path": request.url.path,
+        "here": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         "status": status,
         "languages": _languages(templates.translators),
         **values,
@@ -112,8 +116,14 @@ def page(
     return HTMLResponse(body, status_code=status, headers=_headers(templates.policy, layout.locale or SOURCE_LOCALE))
 
 
-def problem_page(request: Request, problem: Mapping[str, Any]) -> HTMLResponse:
-    """Answer with the members of a problem document as a page: its sentence, code, request id, and a way out."""
+def problem_page(request: Request, problem: Mapping[str, Any]) -> Response:
+    """Answer with the members of a problem document as a page: its sentence, code, request id, and a way out.
+
+    A stranger who asked for one of our pages is sent to the sign-in page instead (303), and comes back afterwards;
+    what asks for an address of the API is told 401.
+    """
+    if int(problem["status"]) == 401 and _is_page(request):
+        return _to_sign_in(request)
     return page(request, "problem.html", status=int(problem["status"]), fragment="problem", problem=problem)
 
 
@@ -129,6 +139,22 @@ def gettext(request: Request) -> Translator:
 def is_current(item: NavItem, path: str) -> bool:
     """Whether the link leads to the page shown or to a page above it."""
     return path == item.href or (item.href != "/" and path.startswith(item.href.rstrip("/") + "/"))
+
+
+def _is_page(request: Request) -> bool:
+    """Pages are the routes that the description of the API leaves out."""
+    return getattr(request.scope.get("route"), "include_in_schema", True) is False
+
+
+def _to_sign_in(request: Request) -> Response:
+    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    # What a form was sent to is no place to come back to.
+    back = safe_return_path(asked if request.method in {"GET", "HEAD"} else None)
+    address = f"{SIGN_IN_PATH}?{urlencode({'return_to': back}, safe='/')}"
+    if request.headers.get("hx-request") == "true":
+        # A redirect would be followed by the script, and the sign-in page land inside of this one.
+        return Response(status_code=401, headers={"HX-Redirect": address})
+    return RedirectResponse(address, status_code=303)
 
 
 def _environment(loader: ChoiceLoader, words: Translator, static: StaticAssets) -> Environment:

@@ -220,8 +220,6 @@ def _readers(compiled: Any, dialect: Any, kind: str) -> list[tuple[int, Convert]
 
 def _bind_in_one_trip(sql: str, position: int) -> str:
     # OFFSET 0 keeps the planner from flattening the inner query: it depends on the bound row and so runs after it.
-    return (
-        f"WITH {BIND_CTE} AS MATERIALIZED (SELECT set_config('request.jwt.claims', ${position}, true) AS c) "
-        f"SELECT q.* FROM {BIND_CTE} CROSS JOIN LATERAL "
-        f"(SELECT i.* FROM ({sql}) AS i WHERE {BIND_CTE}.c IS NOT NULL OFFSET 0) AS q"  # noqa: S608 - a compiled one
-    )
+    bind = f"WITH {BIND_CTE} AS MATERIALIZED (SELECT set_config('request.jwt.claims', ${position}, true) AS c)"
+    fenced = f"SELECT i.* FROM ({sql}) AS i WHERE {BIND_CTE}.c IS NOT NULL OFFSET 0"  # noqa: S608 - a compiled statement
+    return f"{bind} SELECT q.* FROM {BIND_CTE} CROSS JOIN LATERAL ({fenced}) AS q"  # noqa: S608

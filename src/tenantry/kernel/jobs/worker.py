@@ -5,11 +5,10 @@ import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-
 from ..context import Actor, Context, system_context
 from ..database.failures import DatabaseConflict, DatabaseUnavailable
 from ..ids import new_id
+from ..logs import logger_of
 from ..module import Job
 from ..runtime import Runtime
 from . import queries
@@ -19,7 +18,7 @@ BATCH = 10
 IDLE_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 3600
 
-log = structlog.get_logger("tenantry.jobs")
+log = logger_of("tenantry.jobs")
 
 
 async def enqueue(ctx: Context, job: Job, payload: dict[str, Any], *, once_key: str | None = None) -> bool:

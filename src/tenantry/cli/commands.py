@@ -1,0 +1,95 @@
+"""The table of commands, and the group that loads a command's module only when it is called.
+
+`tenantry --help` therefore costs the standard library, Typer and Rich, and no framework or database driver.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+import tenantry
+
+from .failures import Failure, Refused
+from .output import say, show_findings, wrong
+
+COMMANDS: Final = {
+    "new": "Make a folder with a product to start from.",
+    "run": "Serve a product: pages and API.",
+    "check": "Say everything that is wrong with a product and the settings.",
+    "seed": "Put demo data into a development database.",
+    "db": "Make, migrate and inspect the database.",
+    "openapi": "Print the description of the API.",
+    "jobs": "Run and inspect background jobs.",
+}
+"""Every command and its line in the list. Its module has the command's name."""
+
+
+class Commands(TyperGroup):
+    """Lists the commands by their line above; loads the one that is called."""
+
+    def __init__(self, **given: Any) -> None:
+        lines = [TyperCommand(name, help=line, rich_markup_mode="rich") for name, line in COMMANDS.items()]
+        super().__init__(**{**given, "commands": lines})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command to be run, loaded now."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name and found else found, rest
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="The backend a SaaS product stands on. Start with `tenantry new NAME`.",
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands an option's value over like this
+    if wanted:
+        say(f"tenantry {tenantry.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None: ...
+
+
+def load(name: str) -> Any:
+    """The command `name`, from its module."""
+    command = get_command(import_module(f"{__package__}.{name}").app)
+    command.name = name
+    return command
+
+
+def main() -> None:
+    """Run the command line of this process and end it with the status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; answers its status: 0 done, 1 refused or failed, 2 wrongly called, 130 interrupted."""
+    try:
+        answer = get_command(app).main(list(arguments) or ["--help"], "tenantry", standalone_mode=False)
+    except Refused as refused:
+        show_findings(refused.findings)
+        return refused.exit_code
+    except Failure as failure:
+        wrong(failure.message, failure.fix)
+        return failure.exit_code
+    except TyperException as misuse:
+        path = getattr(getattr(misuse, "ctx", None), "command_path", "tenantry")
+        wrong(misuse.format_message(), f"See `{path} --help`.")
+        return misuse.exit_code
+    except typer.Abort:
+        wrong("Nothing was done.")
+        return 1
+    return answer if isinstance(answer, int) else 0

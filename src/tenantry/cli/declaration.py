@@ -1,0 +1,69 @@
+"""What most commands begin with: the settings and the product, or everything that is wrong with them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantry.app import check
+from tenantry.blueprints import NAMES, ProductNotLoaded, load_product
+from tenantry.kernel import Settings
+from tenantry.kernel.settings_errors import SettingsRefused
+from tenantry.product import Finding, Product
+
+from .failures import Failure, Refused
+
+DEFAULT = "product.py"
+
+ProductArgument = Annotated[
+    str,
+    typer.Argument(metavar="[PRODUCT]", help=f"A .py file or a blueprint ({', '.join(NAMES)}).", show_default=True),
+]
+
+
+def read_product(name: str) -> Product:
+    """The product in a file, or a ready one; raises Refused, or Failure when nothing was named and nothing is there."""
+    if name == DEFAULT and not Path(name).is_file():
+        raise Failure(
+            "There is no product.py in this folder.",
+            f"Name a file, or a blueprint ({', '.join(NAMES)}); `tenantry new NAME` makes one to start from.",
+        )
+    try:
+        return load_product(name)
+    except ProductNotLoaded as refused:
+        raise Refused([refused.finding]) from refused
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings; raises Refused with everything that cannot be read."""
+    try:
+        return Settings.load(environment)
+    except SettingsRefused as refused:
+        raise Refused(refused.findings) from refused
+
+
+def find_everything(name: str, environment: Mapping[str, str]) -> tuple[Product | None, list[Finding]]:
+    """The product, if it can be read, and all there is to say about it and the settings; nothing is raised."""
+    product, settings, found = None, None, []
+    try:
+        product = read_product(name)
+    except Refused as refused:
+        found += refused.findings
+    except Failure as failure:
+        found.append(Finding("error", name, failure.message, failure.fix))
+    try:
+        settings = read_settings(environment)
+    except Refused as refused:
+        found += refused.findings
+    if product and settings:
+        found += check(product, settings)
+    elif product:
+        found += product.check()
+    return product, found
+
+
+def refuse_errors(findings: list[Finding]) -> None:
+    """Raise Refused when a finding is an error."""
+    if any(one.level == "error" for one in findings):
+        raise Refused(findings)

@@ -1,0 +1,89 @@
+"""What a sign-in provider does for us, in our nouns."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One sign-in under way: what we said when we sent the browser off, and what must come back."""
+
+    state: str
+    nonce: str
+    verifier: str
+    redirect_uri: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the browser brought back. `issuer` is the `iss` parameter of RFC 9207, None when there was none."""
+
+    code: str
+    issuer: str | None = None
+
+
+class ExternalProfile(msgspec.Struct, frozen=True):
+    """Who a provider says this is. `subject` is the provider's own id, never an address or a name.
+
+    Texts are clean: `email` is a valid address or None, `name` 1 to 255 printable characters or None, `image` an
+    https address or None.
+    """
+
+    issuer: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+    image: str | None
+
+
+class SignInProvider(Protocol):
+    """One way to sign in. `name` stands in addresses and with every account; `label` is what the button says."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether anybody may be anybody there; shown as such, never built in production."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def authorization_url(self, attempt: Attempt) -> str:
+        """Where the browser goes to sign in. Raises ProviderUnreachable or ProviderAnswerInvalid."""
+        ...
+
+    async def profile(self, attempt: Attempt, answer: Answer) -> ExternalProfile:
+        """Redeem the code and say who signed in.
+
+        Raises SignInExpired (a code that was used or is too old), SignInMixedUp, ProviderRefused, ProviderUnreachable
+        or ProviderAnswerInvalid.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignInProviders:
+    """The ways in that work on this installation, in the order of the buttons: `ctx.port(SignInProviders)`."""
+
+    all: tuple[SignInProvider, ...] = ()
+
+    def get(self, name: str) -> SignInProvider | None:
+        """The provider of that name."""
+        return next((one for one in self.all if one.name == name), None)
+
+    async def open(self) -> None:
+        """Make every provider ready; on the event loop that will use it."""
+        for one in self.all:
+            await one.open()
+
+    async def aclose(self) -> None:
+        """Close every provider's connections."""
+        for one in self.all:
+            await one.aclose()

@@ -1,0 +1,51 @@
+"""Making the providers of a product, as far as their credentials are set."""
+
+from tenantry.kernel import Settings
+from tenantry.kernel.clock import Clock
+from tenantry.product import GitHub, Google, Product
+from tenantry.product.sign_in import SignIn
+
+from .base import SignInProvider, SignInProviders
+from .demo import demo
+from .github import GitHubProvider
+from .google import google
+from .oidc import Credentials, OpenIDProvider
+
+
+def sign_in_providers(product: Product, settings: Settings, clock: Clock) -> SignInProviders:
+    """The declared ways in whose credentials are set, in declared order; the demo provider first where there is one.
+
+    In production the demo provider is never built.
+    """
+    declared = [_build(way, settings, clock) for way in product.sign_in if not missing_settings(way, settings)]
+    if settings.demo_issuer is not None and not settings.is_production:
+        declared.insert(0, demo(settings.demo_issuer, clock))
+    return SignInProviders(tuple(declared))
+
+
+def missing_settings(way: SignIn, settings: Settings) -> tuple[str, ...]:
+    """The names of the settings that a way in still needs; empty when it works."""
+    return tuple(f"TENANTRY_{field.upper()}" for field in _fields(way) if getattr(settings, field) is None)
+
+
+def _fields(way: SignIn) -> tuple[str, ...]:
+    match way:
+        case Google():
+            return ("google_client_id", "google_client_secret")
+        case GitHub():
+            return ("github_client_id", "github_client_secret")
+        case _:
+            return ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+
+
+def _build(way: SignIn, settings: Settings, clock: Clock) -> SignInProvider:
+    *_, client_id, secret = (getattr(settings, field) for field in _fields(way))
+    credentials = Credentials(client_id, secret.get_secret_value())
+    match way:
+        case Google():
+            return google(credentials, clock, label=way.label)
+        case GitHub():
+            return GitHubProvider(credentials, label=way.label)
+        case _:
+            issuer = settings.oidc_issuer or ""
+            return OpenIDProvider(issuer, credentials, clock, name=way.name, label=way.label)

@@ -1,0 +1,72 @@
+"""Sign-in with GitHub: OAuth 2 with habits of its own.
+
+The token endpoint reports errors with status 200 and answers in form encoding unless asked for JSON; there is no
+id_token, so who signed in is read from the API; the address in a profile is a public one that anybody may write, so
+only the primary and verified one of `/user/emails` counts. Rules from GitHub's documentation of OAuth apps and of the
+REST API (users, emails).
+"""
+
+from typing import Any
+
+from ..errors import ProviderAnswerInvalid, SignInMixedUp
+from .base import Answer, Attempt, ExternalProfile
+from .http import ProviderHttp
+from .oidc import Credentials
+from .profiles import external_profile
+
+ISSUER = "https://github.com"
+API = "https://api.github.com"
+SCOPE = "read:user user:email"
+
+
+class GitHubProvider:
+    """See `SignInProvider`. `web` and `api` are the two hosts; GitHub's own unless a test says otherwise."""
+
+    is_demo = False
+
+    def __init__(self, credentials: Credentials, *, label: str, web: str = ISSUER, api: str = API) -> None:
+        self.name = "github"
+        self.label = label
+        self._web = web
+        self._api = api
+        self._http = ProviderHttp(self.name, credentials.client_id, credentials.client_secret, scope=SCOPE)
+
+    async def open(self) -> None:
+        await self._http.open()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def authorization_url(self, attempt: Attempt) -> str:
+        return self._http.authorization_url(f"{self._web}/login/oauth/authorize", attempt)
+
+    async def profile(self, attempt: Attempt, answer: Answer) -> ExternalProfile:
+        # Not promised by GitHub, but if there is one it must be theirs.
+        if answer.issuer not in (None, self._web, f"{self._web}/login/oauth"):
+            raise SignInMixedUp(internal="the iss parameter is another issuer's")
+        token = await self._http.token(
+            f"{self._web}/login/oauth/access_token", attempt, answer.code, authentication="client_secret_post"
+        )
+        bearer = token["access_token"]
+        user = await self._http.document(f"{self._api}/user", bearer=bearer)
+        number = user.get("id") if isinstance(user, dict) else None
+        # The login can be renamed and then taken by somebody else; the number is for ever.
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ProviderAnswerInvalid(internal="github: the user has no number")
+        return external_profile(
+            self._web,
+            str(number),
+            email=_primary(await self._http.document(f"{self._api}/user/emails", bearer=bearer)),
+            email_verified=True,
+            name=user.get("name") or user.get("login"),
+            image=user.get("avatar_url"),
+        )
+
+
+def _primary(emails: Any) -> Any:
+    """The address that is primary and verified; None when there is none."""
+    listed = emails if isinstance(emails, list) else []
+    for one in listed:
+        if isinstance(one, dict) and one.get("primary") is True and one.get("verified") is True:
+            return one.get("email")
+    return None

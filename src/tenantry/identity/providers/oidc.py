@@ -1,0 +1,155 @@
+"""Sign-in with any OpenID Connect provider: discovery, code flow with PKCE, a verified id_token."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tenantry.kernel.clock import Clock
+
+from ..errors import ProviderAnswerInvalid, SignInMixedUp
+from .base import Answer, Attempt, ExternalProfile
+from .http import ProviderHttp
+from .id_token import HASH_OF, Expected, SigningKeys, verified_claims
+from .profiles import external_profile
+from .remembered import Remembered
+
+DISCOVERY_SECONDS = 3600.0
+SCOPE = "openid profile email"
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What a provider knows this installation by."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.client_id!r})"
+
+
+class Discovery(msgspec.Struct, frozen=True):
+    """What we need of a provider's metadata (OpenID Connect Discovery 1.0, 3); defaults are the document's own."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class OpenIDProvider:
+    """See `SignInProvider`. `stored_issuer` is what accounts are kept under, by default the issuer itself."""
+
+    def __init__(
+        self,
+        issuer: str,
+        credentials: Credentials,
+        clock: Clock,
+        *,
+        name: str,
+        label: str,
+        stored_issuer: str | None = None,
+        is_demo: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.label = label
+        self.is_demo = is_demo
+        self._issuer = issuer.rstrip("/")
+        self._stored_issuer = stored_issuer
+        self._client_id = credentials.client_id
+        self._clock = clock
+        self._http = ProviderHttp(name, credentials.client_id, credentials.client_secret, scope=SCOPE)
+        self._discovery = Remembered(self._discovered, monotonic, seconds=DISCOVERY_SECONDS)
+        self._keys = SigningKeys(self._published_keys, monotonic)
+
+    async def open(self) -> None:
+        await self._http.open()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def authorization_url(self, attempt: Attempt) -> str:
+        found = await self._discovery.get()
+        return self._http.authorization_url(found.authorization_endpoint, attempt, nonce=attempt.nonce)
+
+    async def profile(self, attempt: Attempt, answer: Answer) -> ExternalProfile:
+        found = await self._discovery.get()
+        _refuse_mix_up(found, answer)
+        token = await self._http.token(
+            found.token_endpoint, attempt, answer.code, authentication=_authentication(found)
+        )
+        claims = await verified_claims(
+            token.get("id_token"),
+            keys=self._keys,
+            expected=Expected(
+                issuer=found.issuer,
+                client_id=self._client_id,
+                nonce=attempt.nonce,
+                algorithms=_algorithms(found),
+                access_token=token["access_token"],
+            ),
+            now=int(self._clock.now().timestamp()),
+        )
+        if "email" not in claims and found.userinfo_endpoint is not None:
+            claims = await self._with_userinfo(claims, found.userinfo_endpoint, token["access_token"])
+        return external_profile(
+            self._stored_issuer or found.issuer,
+            claims["sub"],
+            email=claims.get("email"),
+            email_verified=claims.get("email_verified"),
+            name=claims.get("name"),
+            image=claims.get("picture"),
+        )
+
+    async def _with_userinfo(self, claims: dict[str, Any], url: str, access_token: str) -> dict[str, Any]:
+        told = await self._http.document(url, bearer=access_token)
+        # Core 5.3.2: an answer about somebody else must not be used.
+        if not isinstance(told, dict) or told.get("sub") != claims["sub"]:
+            raise ProviderAnswerInvalid(internal=f"{self.name}: userinfo is about somebody else")
+        return {**told, **claims}
+
+    async def _discovered(self) -> Discovery:
+        document = await self._http.document(f"{self._issuer}/.well-known/openid-configuration")
+        try:
+            found = msgspec.convert(document, Discovery)
+        except msgspec.ValidationError as error:
+            raise ProviderAnswerInvalid(internal=f"{self.name}: discovery: {error}") from error
+        # Settings are kept without a slash at the end, which some issuers have; both name the same document.
+        if found.issuer not in (self._issuer, f"{self._issuer}/"):
+            raise ProviderAnswerInvalid(internal=f"{self.name}: discovery names another issuer")
+        for url in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint):
+            self._refuse_plain(url)
+        return found
+
+    def _refuse_plain(self, url: str | None) -> None:
+        """An issuer reached by https keeps to it."""
+        if url is not None and urlsplit(url).scheme not in ("https", urlsplit(self._issuer).scheme):
+            raise ProviderAnswerInvalid(internal=f"{self.name}: discovery names an address that is not https")
+
+    async def _published_keys(self) -> Any:
+        return await self._http.document((await self._discovery.get()).jwks_uri)
+
+
+def _refuse_mix_up(found: Discovery, answer: Answer) -> None:
+    """RFC 9207, 2.4: an `iss` must be the issuer we asked; where the provider promises one, it must be there."""
+    if answer.issuer is None and not found.authorization_response_iss_parameter_supported:
+        return
+    if answer.issuer != found.issuer:
+        raise SignInMixedUp(internal="the iss parameter is missing or another issuer's")
+
+
+def _algorithms(found: Discovery) -> tuple[str, ...]:
+    return tuple(name for name in found.id_token_signing_alg_values_supported if name in HASH_OF) or ("RS256",)
+
+
+def _authentication(found: Discovery) -> str:
+    # In the body the encoding of ids and secrets is beyond doubt; in the header servers differ (RFC 6749, 2.3.1).
+    known = found.token_endpoint_auth_methods_supported
+    return "client_secret_post" if "client_secret_post" in known else "client_secret_basic"

@@ -1,0 +1,72 @@
+"""What a provider told, made fit to be stored. Nothing of it is believed to be short, printable or of the right type."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+
+from ..errors import ProviderAnswerInvalid
+from .base import ExternalProfile
+
+EMAIL_CHARACTERS_MAX = 255
+NAME_CHARACTERS_MAX = 255
+SUBJECT_CHARACTERS_MAX = 255
+IMAGE_CHARACTERS_MAX = 2000
+
+_SPACES = re.compile(r"\s+")
+_UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+def external_profile(
+    issuer: str, subject: object, *, email: object, email_verified: object, name: object, image: object
+) -> ExternalProfile:
+    """A clean profile. A subject that is no text of 1 to 255 printable characters raises ProviderAnswerInvalid.
+
+    Other values that cannot be used are left out: they are a convenience, the subject is an identity.
+    """
+    if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX or not subject.isprintable():
+        raise ProviderAnswerInvalid(internal="the subject is not a printable text of 1 to 255 characters")
+    address = clean_email(email)
+    return ExternalProfile(
+        issuer=issuer,
+        subject=subject,
+        email=address,
+        # Some providers send the word instead of the value (OpenID Connect Core 5.1 says boolean).
+        email_verified=address is not None and (email_verified is True or email_verified == "true"),
+        name=clean_name(name),
+        image=_image(image),
+    )
+
+
+def clean_email(email: Any) -> str | None:
+    """A valid address in the form we store, None for anything else.
+
+    Letters A to Z become small. No other letter is folded: U+212A would become a "k", and with it another's address.
+    """
+    if not isinstance(email, str) or len(email) > EMAIL_CHARACTERS_MAX:
+        return None
+    try:
+        found = validate_email(email, check_deliverability=False).normalized.translate(_UPPER)
+    except EmailNotValidError:
+        return None
+    return found if len(found) <= EMAIL_CHARACTERS_MAX else None
+
+
+def clean_name(name: object) -> str | None:
+    """Printable characters only, runs of white space as one blank, at most 255 characters; None when nothing is left."""
+    if not isinstance(name, str):
+        return None
+    spaced = _SPACES.sub(" ", name[: 4 * NAME_CHARACTERS_MAX])
+    printable = "".join(letter for letter in spaced if letter.isprintable())
+    return printable.strip()[:NAME_CHARACTERS_MAX].strip() or None
+
+
+def _image(image: object) -> str | None:
+    if not isinstance(image, str) or len(image) > IMAGE_CHARACTERS_MAX or not image.isprintable() or " " in image:
+        return None
+    try:
+        parts = urlsplit(image)
+    except ValueError:
+        return None
+    return image if parts.scheme == "https" and parts.hostname else None

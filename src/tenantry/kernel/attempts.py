@@ -1,0 +1,89 @@
+"""Counting attempts: at a password, a code, a sign-in. In the database, so that all workers agree.
+
+The rule: an attempt is counted and committed in a unit of its own *before* the secret is compared. Counted after it, a
+crash or a rollback would give the guess away for nothing.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Index, case, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from .context import Context
+from .database.statements import param, statement
+from .database.tables import Base, Touched, column, length_between
+from .database.types import UtcDateTime, Whole, Words
+from .policies import Policy
+from .problems import Problem
+from .sql import now, plus
+
+KEY_LENGTH_MAX = 300
+
+
+class TooManyAttempts(Problem):
+    """There were too many attempts in a short time. Wait a little and try again."""
+
+    code, status = "request.too_many_attempts", 429
+
+
+class Attempts(Touched, Base):
+    """How often something was tried since its window began. Only the service login sees it."""
+
+    __tablename__ = "attempts"
+    __policy__ = Policy()
+
+    key = column(Words(), primary_key=True)
+    count = column(Whole())
+    ends_at = column(UtcDateTime())
+
+    __table_args__ = (length_between("key", 1, KEY_LENGTH_MAX), Index("ix_attempts_ends_at", "ends_at"))
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    count: int
+    ends_at: datetime
+
+
+_ended = Attempts.ends_at <= now()
+_ends = plus(now(), param("seconds", Whole()))
+_count = statement(
+    insert(Attempts)
+    .values(key=param("key"), count=1, ends_at=_ends)
+    .on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "count": case((_ended, 1), else_=Attempts.count + 1),
+            "ends_at": case((_ended, _ends), else_=Attempts.ends_at),
+        },
+    )
+    .returning(Attempts.count, Attempts.ends_at),
+    _Counted,
+)
+
+_forget = statement(
+    delete(Attempts).where(
+        Attempts.key.in_(select(Attempts.key).where(Attempts.ends_at < now()).order_by(Attempts.ends_at).limit(1000))
+    )
+)
+
+
+async def attempt(ctx: Context, key: str, *, most: int, within: timedelta) -> None:
+    """Count one attempt at `key` and commit it; `ctx` must have no open unit.
+
+    Raises `TooManyAttempts` (429 with Retry-After) from the `most + 1`th on, until `within` has passed since the first.
+    """
+    async with ctx.service() as working:
+        counted = await working.db.one(_count, key=key[:KEY_LENGTH_MAX], seconds=int(within.total_seconds()))
+    if counted.count > most:
+        wait = max(1, int((counted.ends_at - ctx.clock.now()).total_seconds()) + 1)
+        raise TooManyAttempts(headers={"Retry-After": str(wait)})
+
+
+async def forget_attempts(ctx: Context, _payload: dict[str, Any]) -> None:
+    """Delete windows that have ended, a bounded batch per unit."""
+    deleted = 1
+    while deleted:
+        async with ctx.service() as working:
+            deleted = await working.db.run(_forget)

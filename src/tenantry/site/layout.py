@@ -1,0 +1,113 @@
+"""What the frame around every page shows: who is signed in, where one can go, what is not real here."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from tenantry.kernel import Context, Settings
+from tenantry.kernel.runtime import Runtime
+from tenantry.product import Product
+from tenantry.sources import Binance
+from tenantry.web import Layout, NavItem, Person, gettext
+
+# These look alike for everybody: with the header of the public site, also for who is signed in.
+_PUBLIC_PATHS = frozenset({"/", "/pricing", "/docs", "/problems", "/design"})
+
+
+def layout_of(request: Request) -> Layout:
+    """The frame of one request. A person is shown on the pages inside the product, never on the public ones."""
+    state = request.scope.get("state", {})
+    ctx: Context | None = state.get("context")
+    runtime: Runtime = request.app.state.runtime
+    is_inside = ctx is not None and ctx.actor.kind == "user" and request.url.path not in _PUBLIC_PATHS
+    return Layout(
+        product_name=runtime.product.name,
+        tagline=runtime.product.tagline,
+        nav=_inside(request, runtime) if is_inside else _outside(request, runtime),
+        person=_person(ctx) if is_inside else None,
+        user_menu=_user_menu(request) if is_inside else (),
+        action=None if is_inside else _action(request, ctx),
+        footer=_footer(request, runtime.settings),
+        notice=_notice(request, runtime.product, runtime.settings),
+        request_id=state.get("request_id", ""),
+        now=runtime.clock.now(),
+    )
+
+
+def _person(ctx: Context | None) -> Person | None:
+    return Person(ctx.actor.email or "", ctx.actor.name or "") if ctx else None
+
+
+def _inside(request: Request, runtime: Runtime) -> list[NavItem]:
+    _ = gettext(request)
+    return [
+        NavItem(_("Dashboard"), "/dashboard", "gauge"),
+        *_of_modules(request, runtime, signed_in=True),
+        NavItem(_("Settings"), "/settings", "sliders"),
+        NavItem(_("API reference"), "/docs", "book", group=_("Help")),
+        NavItem(_("Plans and prices"), "/pricing", "card", group=_("Help")),
+    ]
+
+
+def _outside(request: Request, runtime: Runtime) -> list[NavItem]:
+    _ = gettext(request)
+    return [
+        NavItem(_("Pricing"), "/pricing"),
+        NavItem(_("API reference"), "/docs"),
+        *_of_modules(request, runtime, signed_in=False),
+    ]
+
+
+def _of_modules(request: Request, runtime: Runtime, *, signed_in: bool) -> list[NavItem]:
+    """What the rooms and the author's modules add, in their order."""
+    _ = gettext(request)
+    found = [item for module in runtime.modules for item in module.nav if item.signed_in == signed_in]
+    return [NavItem(_(item.label), item.path, "layers") for item in sorted(found, key=lambda item: item.order)]
+
+
+def _user_menu(request: Request) -> list[NavItem]:
+    _ = gettext(request)
+    return [NavItem(_("Settings"), "/settings"), NavItem(_("Plans and prices"), "/pricing")]
+
+
+def _action(request: Request, ctx: Context | None) -> NavItem:
+    _ = gettext(request)
+    if ctx is not None and ctx.actor.kind == "user":
+        return NavItem(_("Dashboard"), "/dashboard")
+    return NavItem(_("Sign in"), "/signin")
+
+
+def _footer(request: Request, settings: Settings) -> list[NavItem]:
+    _ = gettext(request)
+    items = [
+        NavItem(_("Pricing"), "/pricing"),
+        NavItem(_("API reference"), "/docs"),
+        NavItem(_("Problems"), "/problems"),
+    ]
+    return items if settings.is_production else [*items, NavItem(_("Design"), "/design")]
+
+
+def _notice(request: Request, product: Product, settings: Settings) -> str:
+    """One line in development: whose sign-in and whose prices these are."""
+    if settings.is_production:
+        return ""
+    _ = gettext(request)
+    parts = [_("Development.")]
+    if settings.demo_issuer:
+        parts.append(_("You sign in as a made-up person at %(host)s.", host=urlsplit(settings.demo_issuer).netloc))
+    if any(isinstance(source.adapter, Binance) and source.status == "active" for source in product.sources):
+        host = urlsplit(settings.binance_base_url).netloc
+        if _is_loopback(settings.binance_base_url):
+            parts.append(_("Prices are made up by a stand-in at %(host)s.", host=host))
+        else:
+            parts.append(_("Prices are real, from %(host)s.", host=host))
+    return " ".join(parts)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

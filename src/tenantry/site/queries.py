@@ -1,0 +1,46 @@
+"""All SQL of site: the reader's own row."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+
+from tenantry.holders.models import Holders
+from tenantry.identity.models import Users
+from tenantry.kernel.database import Unit, param, statement
+
+
+class Me(msgspec.Struct, frozen=True):
+    """A user with the plan of the user's own holder."""
+
+    id: UUID
+    email: str
+    email_verified_at: datetime | None
+    name: str | None
+    image: str | None
+    created_at: datetime
+    updated_at: datetime
+    plan: str
+
+
+_me = statement(
+    select(
+        Users.id,
+        Users.email,
+        Users.email_verified_at,
+        Users.name,
+        Users.image,
+        Users.created_at,
+        Users.updated_at,
+        Holders.plan,
+    )
+    .join(Holders, Holders.user_id == Users.id)
+    .where(Users.id == param("user")),
+    Me,
+)
+
+
+async def me(db: Unit, user: UUID) -> Me | None:
+    """The user's own row; None when the user is gone."""
+    return await db.one_or_none(_me, user=user)
