@@ -1,46 +1,32 @@
-"""The table of commands, and the group that loads a command's module only when it is called.
-
-`tenantry --help` therefore costs the standard library, Typer and Rich, and no framework or database driver.
-"""
+"""The table of commands, and what becomes of a command that fails."""
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, Final
+from typing import ClassVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
 import tenantry
 
 from .failures import Failure, Refused
+from .lazy import LazyGroup
 from .output import say, show_findings, wrong
 
-COMMANDS: Final = {
-    "new": "Make a folder with a product to start from.",
-    "run": "Serve a product: pages and API.",
-    "check": "Say everything that is wrong with a product and the settings.",
-    "seed": "Put demo data into a development database.",
-    "db": "Make, migrate and inspect the database.",
-    "openapi": "Print the description of the API.",
-    "jobs": "Run and inspect background jobs.",
-}
-"""Every command and its line in the list. Its module has the command's name."""
 
+class Commands(LazyGroup):
+    """Everything `tenantry` can do."""
 
-class Commands(TyperGroup):
-    """Lists the commands by their line above; loads the one that is called."""
-
-    def __init__(self, **given: Any) -> None:
-        lines = [TyperCommand(name, help=line, rich_markup_mode="rich") for name, line in COMMANDS.items()]
-        super().__init__(**{**given, "commands": lines})
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command to be run, loaded now."""
-        name, found, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name and found else found, rest
+    lines: ClassVar = {
+        "new": "Make a folder with a product to start from.",
+        "run": "Serve a product: pages and API.",
+        "check": "Say everything that is wrong with a product and the settings.",
+        "seed": "Put demo data into a development database.",
+        "db": "Make, migrate and inspect the database.",
+        "openapi": "Print the description of the API.",
+        "jobs": "Run and inspect background jobs.",
+    }
 
 
 app = typer.Typer(
@@ -61,13 +47,6 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands an optio
 def _options(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None: ...
-
-
-def load(name: str) -> Any:
-    """The command `name`, from its module."""
-    command = get_command(import_module(f"{__package__}.{name}").app)
-    command.name = name
-    return command
 
 
 def main() -> None:

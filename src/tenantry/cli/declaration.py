@@ -8,10 +8,9 @@ import typer
 
 from tenantry.app import check
 from tenantry.blueprints import NAMES, ProductNotLoaded, load_product
-from tenantry.kernel import Settings
-from tenantry.kernel.settings_errors import SettingsRefused
 from tenantry.product import Finding, Product
 
+from .environment import read_settings
 from .failures import Failure, Refused
 
 DEFAULT = "product.py"
@@ -33,14 +32,6 @@ def read_product(name: str) -> Product:
         return load_product(name)
     except ProductNotLoaded as refused:
         raise Refused([refused.finding]) from refused
-
-
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings; raises Refused with everything that cannot be read."""
-    try:
-        return Settings.load(environment)
-    except SettingsRefused as refused:
-        raise Refused(refused.findings) from refused
 
 
 def find_everything(name: str, environment: Mapping[str, str]) -> tuple[Product | None, list[Finding]]:

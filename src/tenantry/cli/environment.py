@@ -5,7 +5,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from .failures import Failure
+from tenantry.kernel import Settings
+from tenantry.kernel.settings_errors import SettingsRefused
+
+from .failures import Failure, Refused
 
 FILE = ".env"
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
@@ -18,6 +21,14 @@ def read_environment(given: Mapping[str, str] | None = None, *, folder: Path | N
     that is neither that nor a comment.
     """
     return {**_read_file((folder or Path()) / FILE), **os.environ, **(given or {})}
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings an environment holds; raises Refused with everything that cannot be read."""
+    try:
+        return Settings.load(environment)
+    except SettingsRefused as refused:
+        raise Refused(refused.findings) from refused
 
 
 def _read_file(path: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, Request
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
@@ -52,6 +52,12 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._jobs_run = Counter(
+            "tenantry_jobs_run", "Runs of background jobs, by outcome.", ("job", "outcome"), registry=self.registry
+        )
+        self._jobs = Gauge(
+            "tenantry_jobs", "Background jobs in the database, by status.", ("status",), registry=self.registry
+        )
         # Looking the children up by label costs more than counting; there are only as many as routes and statuses.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -63,6 +69,15 @@ class Metrics:
             self._children[method, route, status] = found
         found[0].inc()
         found[1].observe(seconds)
+
+    def job_ran(self, job: str, *, succeeded: bool) -> None:
+        """Count one run of a background job."""
+        self._jobs_run.labels(job, "done" if succeeded else "failed").inc()
+
+    def jobs_stand(self, counts: Mapping[str, int]) -> None:
+        """Show how many jobs stand at each status."""
+        for status in ("queued", "running", "done", "dead"):
+            self._jobs.labels(status).set(counts.get(status, 0))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

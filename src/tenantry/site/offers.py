@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from fastapi import Request
-
 from tenantry.kernel import Context
 from tenantry.product import Gauge, Meter, Plan, Product
 
@@ -44,12 +42,6 @@ def offers_of(ctx: Context) -> list[Offer]:
         for plan in product.plans
         if plan.is_active or plan == current
     ]
-
-
-def sample_address(request: Request) -> str:
-    """The address of the first call that the landing page shows."""
-    ctx: Context = request.scope["state"]["context"]
-    return f"{ctx.settings.public_url}/v1/prices/BTCUSDT"
 
 
 def _allowances(product: Product, plan: Plan) -> list[Allowance]:

@@ -21,6 +21,12 @@ class PlanTooSmall(Problem):
     code, status = "sources.plan_too_small", 403
 
 
+class SymbolMissing(Problem):
+    """Write a symbol, like BTCUSDT."""
+
+    code, status = "sources.symbol_missing", 422
+
+
 class UnknownSymbol(Problem):
     """The source does not know this symbol. Symbols are letters and digits, like BTCUSDT."""
 

@@ -1,4 +1,4 @@
-"""The dashboard's card: the data sources with their status, and a price to try."""
+"""The dashboard's cards: a price to try, and the data sources with their status."""
 
 from typing import Any
 
@@ -7,9 +7,11 @@ from fastapi import Request
 from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
 
+SYMBOL = "BTCUSDT"
+
 
 async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
-    """Each source and whether the plan may call it."""
+    """Each source and whether the plan may call it. `attempt` is the price that was just asked for, if one was."""
     product, plan = ctx.product, ctx.holder.plan
     return {
         "sources": [
@@ -20,7 +22,10 @@ async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
             }
             for source in product.sources
         ],
-        "can_try": any(one.status == "active" and product.plan_allows(plan, one) for one in product.sources),
+        # The form asks the first active source, as the API does.
+        "can_try": any(source.status == "active" for source in product.sources),
+        "symbol": SYMBOL,
+        "attempt": None,
     }
 
 

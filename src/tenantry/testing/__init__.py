@@ -3,6 +3,7 @@
 from .databases import TestDatabase, postgres_database, sqlite_database, sqlite_template
 from .kit import CALLBACK, PUBLIC_URL, START, AppKit
 from .postgres import PostgresServer, start_postgres
+from .process import Server, environment_of, serve
 
 __all__ = [
     "CALLBACK",
@@ -10,8 +11,11 @@ __all__ = [
     "START",
     "AppKit",
     "PostgresServer",
+    "Server",
     "TestDatabase",
+    "environment_of",
     "postgres_database",
+    "serve",
     "sqlite_database",
     "sqlite_template",
     "start_postgres",

@@ -1,37 +1,52 @@
-"""The dashboard's card: today's quota and the last thirty days."""
+"""The dashboard's cards: the plan, each meter's current window, and the last thirty days of daily ones."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import Request
 
 from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
+from tenantry.product import Meter
 
 from . import queries
 
 DAYS = 30
 
 
+@dataclass(frozen=True, slots=True)
+class MeterCard:
+    """One meter's current window and its last days; `points` is empty for meters that are not counted by the day."""
+
+    meter: Meter
+    standing: queries.Standing
+    points: list[tuple[date, int]]
+
+    @property
+    def remaining(self) -> int | None:
+        """What can still be called in this window; None where the plan sets no limit."""
+        limit = self.standing.limit
+        return None if limit is None else max(0, limit - self.standing.used - self.standing.leased)
+
+
 async def usage_values(ctx: Context, _request: Request) -> dict[str, Any]:
-    """Each meter's current window, and for daily ones the days before, empty days included."""
-    meters = []
-    for meter in ctx.product.meters:
-        found = await queries.standing(ctx.db, ctx.holder.id, meter.name, per=meter.per)
-        if found is None:
-            continue
-        start = found.window_start - timedelta(days=DAYS - 1)
-        past = await queries.history(ctx.db, ctx.holder.id, meter.name, since=start)
-        used = {day.window_start: day.used for day in past}
-        days = [(start + timedelta(days=number)) for number in range(DAYS)] if meter.per == "day" else []
-        meters.append(
-            {
-                "meter": meter,
-                "standing": found,
-                "points": [(day, used.get(day, 0)) for day in days],
-            }
-        )
-    return {"meters": meters}
+    """The plan in force and a card for each meter; days without a call are in the chart too."""
+    cards = [card for meter in ctx.product.meters if (card := await _card(ctx, meter))]
+    return {"plan": ctx.product.plan(ctx.holder.plan), "cards": cards}
+
+
+async def _card(ctx: Context, meter: Meter) -> MeterCard | None:
+    standing = await queries.standing(ctx.db, ctx.holder.id, meter.name, per=meter.per)
+    if standing is None:
+        return None
+    if meter.per != "day":
+        return MeterCard(meter, standing, [])
+    since = standing.window_start - timedelta(days=DAYS - 1)
+    past = await queries.history(ctx.db, ctx.holder.id, meter.name, since=since)
+    used = {window.window_start.date(): window.used for window in past}
+    days = [since.date() + timedelta(days=number) for number in range(DAYS)]
+    return MeterCard(meter, standing, [(day, used.get(day, 0)) for day in days])
 
 
 USAGE_PANEL = Panel("usage", "usage/panel.html", usage_values, order=10)

@@ -107,7 +107,7 @@ def page(
         "layout": layout,
         "now": layout.now,
         "path": request.url.path,
-        "here": f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+        "here": _here(request),
         "status": status,
         "languages": _languages(templates.translators),
         **values,
@@ -141,15 +141,18 @@ def is_current(item: NavItem, path: str) -> bool:
     return path == item.href or (item.href != "/" and path.startswith(item.href.rstrip("/") + "/"))
 
 
+def _here(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
 def _is_page(request: Request) -> bool:
     """Pages are the routes that the description of the API leaves out."""
     return getattr(request.scope.get("route"), "include_in_schema", True) is False
 
 
 def _to_sign_in(request: Request) -> Response:
-    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     # What a form was sent to is no place to come back to.
-    back = safe_return_path(asked if request.method in {"GET", "HEAD"} else None)
+    back = safe_return_path(_here(request) if request.method in {"GET", "HEAD"} else None)
     address = f"{SIGN_IN_PATH}?{urlencode({'return_to': back}, safe='/')}"
     if request.headers.get("hx-request") == "true":
         # A redirect would be followed by the script, and the sign-in page land inside of this one.

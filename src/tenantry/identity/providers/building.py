@@ -2,8 +2,7 @@
 
 from tenantry.kernel import Settings
 from tenantry.kernel.clock import Clock
-from tenantry.product import GitHub, Google, Product
-from tenantry.product.sign_in import SignIn
+from tenantry.product import GitHub, Google, Product, SignIn
 
 from .base import SignInProvider, SignInProviders
 from .demo import demo

@@ -1,11 +1,11 @@
 """Talking to a provider: Authlib's client for the code flow, with bounds on time, size and redirects."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import parse_qsl
 
-import asyncio
 import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
@@ -103,7 +103,7 @@ class ProviderHttp:
             raise RuntimeError(msg)
         return self._opened
 
-    def _refused(self, error: str) -> None:
+    def _refused(self, error: str) -> NoReturn:
         internal = f"{self._provider}: the token endpoint answered {error[:100]}"
         if error in _CODE_ERRORS:
             raise SignInExpired(internal=internal)

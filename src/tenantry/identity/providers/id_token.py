@@ -130,7 +130,7 @@ def _key_set(document: Any) -> KeySet:
 
 def _key(data: Any) -> RSAKey | ECKey | OKPKey | None:
     """One public signing key; None for what is not one, is too weak, or is not understood (RFC 7517, 5)."""
-    if not isinstance(data, dict) or data.get("use", "sig") != "sig":
+    if not isinstance(data, dict) or data.get("use", "sig") != "sig" or data.get("kty") not in ("RSA", "EC", "OKP"):
         return None
     try:
         key = JWKRegistry.import_key(data)

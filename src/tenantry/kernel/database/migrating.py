@@ -40,12 +40,12 @@ _RENDERED = {
 
 async def upgrade(url: str, target: str = "head") -> None:
     """Bring the database at `url` (the owner's login) to a revision; a failed step leaves nothing behind."""
-    await _on_connection(url, lambda config: command.upgrade(config, target))
+    await on_connection(url, lambda config: command.upgrade(config, target))
 
 
 async def downgrade(url: str, target: str) -> None:
     """Take the database back to a revision: an id, `base`, or `-1` for one step."""
-    await _on_connection(url, lambda config: command.downgrade(config, target))
+    await on_connection(url, lambda config: command.downgrade(config, target))
 
 
 async def revision(url: str, message: str) -> list[Path]:
@@ -57,7 +57,7 @@ async def revision(url: str, message: str) -> list[Path]:
         made: Any = command.revision(config, message, autogenerate=True, rev_id=following)
         written.extend(Path(one.path) for one in (made if isinstance(made, list) else [made]) if one)
 
-    await _on_connection(url, write)
+    await on_connection(url, write)
     return written
 
 
@@ -89,7 +89,8 @@ class _Lines:
     def flush(self) -> None: ...
 
 
-async def _on_connection(url: str, work: Callable[[Config], Any]) -> None:
+async def on_connection(url: str, work: Callable[[Config], Any]) -> None:
+    """Run `work` with Alembic's configuration for a connection to `url`; what it did is committed at the end."""
     if url.startswith("sqlite"):
         _on_sqlite(sqlite_path(url), work)
         return

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from ..context import Actor, Context, system_context
@@ -17,6 +18,7 @@ LEASE_SECONDS = 120
 BATCH = 10
 IDLE_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 3600
+COUNT_EVERY_SECONDS = 15
 
 log = logger_of("tenantry.jobs")
 
@@ -39,10 +41,14 @@ async def enqueue(ctx: Context, job: Job, payload: dict[str, Any], *, once_key: 
 
 async def work(runtime: Runtime, stop: asyncio.Event) -> None:
     """Run jobs until `stop` is set; a database that is away is waited for."""
+    counted_at = float("-inf")
     while not stop.is_set():
         try:
             await plan_periodic(runtime)
             busy = await run_due(runtime)
+            if monotonic() - counted_at > COUNT_EVERY_SECONDS:
+                await _count(runtime)
+                counted_at = monotonic()
         except (DatabaseConflict, DatabaseUnavailable) as problem:
             log.warning("jobs.database_away", reason=problem.internal)
             busy = 0
@@ -74,12 +80,19 @@ async def plan_periodic(runtime: Runtime) -> None:
     runtime.planned.update((job.name, slot) for job, slot in missing)
 
 
+async def _count(runtime: Runtime) -> None:
+    async with system_context(runtime).service(writes=False) as ctx:
+        counts = await queries.counts(ctx.db)
+    runtime.metrics.jobs_stand({one.status: one.count for one in counts})
+
+
 def _slot(every: timedelta, now: datetime) -> int:
     return int(now.timestamp() // every.total_seconds())
 
 
 async def _run(ctx: Context, lease: Any, claimed: queries.Claimed) -> None:
     error = await _attempt(ctx, claimed)
+    ctx.runtime.metrics.job_ran(claimed.name, succeeded=error is None)
     async with ctx.service() as working:
         if error is None:
             await queries.finish(working.db, claimed.id, lease)

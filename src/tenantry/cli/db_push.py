@@ -1,0 +1,35 @@
+"""`tenantry db push`: the schema straight from the models."""
+
+import asyncio
+
+import typer
+
+from tenantry.app import modules_of
+from tenantry.kernel.database.rebuilding import create, drop, is_empty
+
+from .databases import YES, confirm, database_errors, target
+from .failures import Failure
+from .output import plain
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+
+
+@app.command()
+def push(
+    drop_first: bool = typer.Option(False, "--drop", help="Drop every table with its rows first."),
+    yes: bool = YES,
+) -> None:
+    """Make the schema straight from the models, without a migration. Refused in production.
+
+    For trying a change of the models before its migration is written: `tenantry db revision`.
+    """
+    where = target()
+    where.refuse_production("Making the schema without migrations")
+    with database_errors(where.url):
+        if drop_first:
+            confirm(f"Drop everything in {where.shown}?", yes=yes)
+            asyncio.run(drop(where.url))
+        elif not asyncio.run(is_empty(where.url)):
+            raise Failure(f"{where.shown} has tables already.", "Add --drop to drop them first, with their rows.")
+        asyncio.run(create(where.url))
+    plain(f"{where.shown} has the schema of the models.")

@@ -1,0 +1,121 @@
+"""The two kinds of cookie: the session's token, and the sealed note of a sign-in under way.
+
+In production both carry the prefix `__Host-`: browsers then take them from this host over https only, so that no
+sibling domain and no plain connection can put one there (RFC 6265bis, 4.1.3.2).
+"""
+
+import re
+from datetime import timedelta
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tenantry.kernel import Context, Settings
+from tenantry.kernel.crypto import same
+
+PENDING_LIFETIME = timedelta(minutes=10)
+PENDING_MAX = 5
+# Browsers keep no cookie longer than this (RFC 6265bis, 5.5); what a sliding session lasts, its row decides.
+COOKIE_LIFETIME_MAX = timedelta(days=400)
+
+_PURPOSE = "sign-in"
+_TOKEN = re.compile(r"sess_[0-9A-Za-z]{43}")
+_STATE = re.compile(r"state_[0-9A-Za-z]{43}")
+_STATE_CHARACTERS_NAMED = 22
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A sign-in under way, sealed into a cookie of the browser that began it."""
+
+    provider: str
+    state: str
+    nonce: str
+    verifier: str
+    return_to: str
+
+
+def session_token(request: Request, settings: Settings) -> str | None:
+    """The request's session token; None when there is none of the right form.
+
+    With several different ones none is believed: a browser sends ours once, so somebody else put the others there.
+    """
+    tokens = {value for value in _values(request, _name("session", settings)) if _TOKEN.fullmatch(value)}
+    return tokens.pop() if len(tokens) == 1 else None
+
+
+def keep_session(response: Response, token: str, *, ctx: Context) -> None:
+    """Hand the browser a session's token."""
+    lifetime = COOKIE_LIFETIME_MAX if ctx.product.sliding else ctx.product.session_lifetime
+    _set(response, _name("session", ctx.settings), token, lifetime, ctx.settings)
+
+
+def drop_session(response: Response, request: Request, settings: Settings) -> None:
+    """Take the session's cookie away, if the browser has one."""
+    name = _name("session", settings)
+    if _values(request, name):
+        _set(response, name, "", timedelta(0), settings)
+
+
+def keep_pending(response: Response, request: Request, pending: Pending, *, ctx: Context) -> None:
+    """Note a sign-in under way, in a cookie of its own so that two tabs do not disturb each other.
+
+    At most five are kept; the oldest make way. Browsers send the oldest first (RFC 6265, 5.4).
+    """
+    prefix = _name("signin-", ctx.settings)
+    older = [name for name in request.cookies if name.startswith(prefix)]
+    for name in older[: max(0, len(older) - PENDING_MAX + 1)]:
+        _set(response, name, "", timedelta(0), ctx.settings)
+    sealed = ctx.runtime.vault.seal_cookie(
+        msgspec.to_builtins(pending), purpose=_PURPOSE, expires_at=ctx.clock.now() + PENDING_LIFETIME
+    )
+    _set(response, _pending_name(pending.state, ctx.settings), sealed, PENDING_LIFETIME, ctx.settings)
+
+
+def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -> Pending | None:
+    """What this browser noted when it began; None unless state and provider are the same and it is not too old."""
+    if not _STATE.fullmatch(state):
+        return None
+    sealed = request.cookies.get(_pending_name(state, ctx.settings), "")
+    opened = ctx.runtime.vault.open_cookie(sealed, purpose=_PURPOSE, now=ctx.clock.now())
+    if opened is None:
+        return None
+    pending = msgspec.convert(opened, Pending)
+    return pending if same(pending.state, state) and same(pending.provider, provider) else None
+
+
+def drop_pending(response: Response, request: Request, state: str, settings: Settings) -> None:
+    """Take the note of one sign-in away, if the browser has it."""
+    if _STATE.fullmatch(state) and (name := _pending_name(state, settings)) in request.cookies:
+        _set(response, name, "", timedelta(0), settings)
+
+
+def _pending_name(state: str, settings: Settings) -> str:
+    return _name(f"signin-{state.removeprefix('state_')[:_STATE_CHARACTERS_NAMED]}", settings)
+
+
+def _name(name: str, settings: Settings) -> str:
+    return f"__Host-{name}" if settings.is_production else name
+
+
+def _set(response: Response, name: str, value: str, lifetime: timedelta, settings: Settings) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(lifetime.total_seconds()),
+        path="/",
+        secure=settings.is_production,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _values(request: Request, name: str) -> list[str]:
+    """Every value of a cookie; Starlette's own reader keeps the last one only."""
+    found = []
+    for header in request.headers.getlist("cookie"):
+        for piece in header.split(";"):
+            given, _, value = piece.partition("=")
+            if given.strip() == name:
+                found.append(value.strip())
+    return found

@@ -1,0 +1,129 @@
+"""Looking at a schema, and making it anew: for `tenantry db` and for a server that starts in development."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from .guards import database_guards, table_guards
+from .migrating import VERSION_TABLE, on_connection, sqlite_path
+from .postgres import plain_url
+from .tables import Base
+
+LOCK_SECONDS = 10
+"""How long dropping waits for a server that uses the tables."""
+
+_DROP = """\
+DO $$
+DECLARE one regclass;
+BEGIN
+  FOR one IN
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+  LOOP
+    EXECUTE format('DROP TABLE %s CASCADE', one);
+  END LOOP;
+  DROP SCHEMA IF EXISTS tenantry CASCADE;
+  -- Elsewhere the function is the platform's own.
+  IF EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('auth.uid()') AND prosrc = 'SELECT tenantry.uid()') THEN
+    DROP FUNCTION auth.uid();
+  END IF;
+END $$"""
+
+
+async def current(url: str) -> str | None:
+    """The revision the database at `url` is at; None when it has none. Makes nothing, not even an SQLite file."""
+    if url.startswith("sqlite"):
+        return sqlite_revision(sqlite_path(url))
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        if await connection.fetchval("SELECT to_regclass($1)", f"public.{VERSION_TABLE}") is None:
+            return None
+        found: str | None = await connection.fetchval(f"SELECT version_num FROM public.{VERSION_TABLE}")  # noqa: S608 - a constant
+        return found
+    finally:
+        await connection.close()
+
+
+def sqlite_revision(path: Path) -> str | None:
+    """The revision of an SQLite file; None when it has none, or is not there. `sqlite3.Error` when it is no database."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [VERSION_TABLE]).fetchone():
+            return None
+        row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608 - a constant
+        return row and str(row[0])
+
+
+async def is_empty(url: str) -> bool:
+    """Whether the database holds no table of anybody's."""
+    if url.startswith("sqlite"):
+        path = sqlite_path(url)
+        if not path.exists():
+            return True
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        return not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')")
+    finally:
+        await connection.close()
+
+
+async def drop(url: str) -> None:
+    """Drop every table, with its rows, and what belongs to the tables. All of it or, when it fails, none."""
+    if url.startswith("sqlite"):
+        _drop_sqlite(sqlite_path(url))
+        return
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            await connection.execute(_DROP)
+    finally:
+        await connection.close()
+
+
+async def create(url: str) -> None:
+    """Make the schema straight from the models, without a migration, and say it is the newest revision.
+
+    Every room's models must have been imported. For development: two such schemas need not be alike.
+    """
+    await on_connection(url, _create)
+
+
+def _create(config: Config) -> None:
+    connection: Any = config.attributes["connection"]
+    kind = connection.dialect.name
+    for statement in database_guards(kind):
+        connection.execute(_verbatim(statement))
+    Base.metadata.create_all(connection)
+    for table in Base.metadata.sorted_tables:
+        for statement in table_guards(table, kind):
+            connection.execute(_verbatim(statement))
+    command.stamp(config, "head")
+
+
+def _verbatim(statement: str) -> Any:
+    return text(statement.replace(":", "\\:"))
+
+
+def _drop_sqlite(path: Path) -> None:
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=LOCK_SECONDS)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("BEGIN IMMEDIATE")
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for (name,) in tables.fetchall():
+            quoted = name.replace('"', '""')
+            connection.execute(f'DROP TABLE "{quoted}"')
+        connection.execute("COMMIT")
+        connection.execute("VACUUM")

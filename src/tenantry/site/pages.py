@@ -1,0 +1,41 @@
+"""The product's own pages: landing, pricing, dashboard."""
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from tenantry.kernel import Open, Read
+from tenantry.kernel.panels import panels_of
+from tenantry.web import page
+
+from .offers import offers_of
+from .sample import sample_call
+
+router = APIRouter()
+shown = partial(router.api_route, methods=["GET", "HEAD"], response_class=HTMLResponse)
+
+
+@shown("/")
+async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
+    """Say what the product is, and lead to the sign-in."""
+    return page(
+        request,
+        "site/landing.html",
+        product=ctx.product,
+        offers=offers_of(ctx),
+        sample=sample_call(ctx),
+        is_known=ctx.actor.kind == "user",
+    )
+
+
+@shown("/pricing")
+async def show_pricing(ctx: Open, request: Request) -> HTMLResponse:
+    """Show every plan on offer, the reader's own marked."""
+    return page(request, "site/pricing.html", product=ctx.product, offers=offers_of(ctx))
+
+
+@shown("/dashboard")
+async def show_dashboard(ctx: Read, request: Request) -> HTMLResponse:
+    """Show the panels of all rooms."""
+    return page(request, "dashboard.html", fragment="panels", panels=await panels_of(ctx, request))

@@ -1,0 +1,90 @@
+"""A price asked for on the dashboard: what came of it, in words and figures for people."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from babel.numbers import format_decimal, format_percent
+
+from tenantry.kernel import Context, Problem
+from tenantry.usage import QuotaExceeded
+
+from . import actions
+from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceNotFound, SourcePlanned, SymbolMissing, UnknownSymbol
+from .providers.base import Quote
+
+SYMBOL_SHOWN_MAX = 40
+
+_REFUSALS = (
+    SourceNotFound,
+    SourcePlanned,
+    PlanTooSmall,
+    QuotaExceeded,
+    SymbolMissing,
+    UnknownSymbol,
+    NoPriceNow,
+    SourceAway,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A quote's figures as the reader's language writes them; the price keeps every digit."""
+
+    price: str
+    change: str
+    change_percent: str
+    volume: str
+    is_up: bool
+    is_down: bool
+
+    @classmethod
+    def of(cls, quote: Quote, locale: str) -> "Figures":
+        """Write the figures of one quote."""
+        return cls(
+            price=_exact(quote.price, locale),
+            change=_signed(quote.change_24h, locale),
+            change_percent=_percent(quote.change_percent_24h, locale),
+            volume=format_decimal(quote.volume_24h, locale=locale),
+            is_up=quote.change_24h > 0,
+            is_down=quote.change_24h < 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was typed, and either a reading or the problem in its way."""
+
+    symbol: str
+    priced: actions.Priced | None = None
+    problem: Problem | None = None
+    figures: Figures | None = None
+
+    @property
+    def status(self) -> int:
+        """The status of the answer that shows it."""
+        return self.problem.status if self.problem else 200
+
+
+async def attempt(ctx: Context, symbol: str, *, locale: str) -> Attempt:
+    """Read a price for the dashboard; what the caller may be told becomes part of the page, all else is raised."""
+    asked = symbol.strip()
+    shown = asked[:SYMBOL_SHOWN_MAX]
+    try:
+        if not asked:
+            raise SymbolMissing
+        priced = await actions.read_price(ctx, asked)
+    except _REFUSALS as problem:
+        return Attempt(shown, problem=problem)
+    return Attempt(shown, priced=priced, figures=Figures.of(priced.reading.quote, locale))
+
+
+def _exact(amount: Decimal, locale: str) -> str:
+    return format_decimal(amount.normalize(), locale=locale, decimal_quantization=False)
+
+
+def _signed(amount: Decimal, locale: str) -> str:
+    return f"{'+' if amount > 0 else ''}{_exact(amount, locale)}"
+
+
+def _percent(percent: Decimal, locale: str) -> str:
+    return f"{'+' if percent > 0 else ''}{format_percent(percent / 100, format='#,##0.00%', locale=locale)}"

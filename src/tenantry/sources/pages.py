@@ -1,0 +1,34 @@
+"""`POST /dashboard/prices`: try a price on the dashboard, with or without a script."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from tenantry.kernel import SignedIn
+from tenantry.kernel.panels import panels_of
+from tenantry.usage import limit_headers
+from tenantry.web import gettext, page
+
+from .attempts import Attempt, attempt
+
+pages_router = APIRouter()
+
+
+@pages_router.post("/dashboard/prices", response_class=HTMLResponse)
+async def try_price(ctx: SignedIn, request: Request, symbol: Annotated[str, Form()] = "") -> HTMLResponse:
+    """Ask for a price and show the dashboard with it; the panels are read after the call, so the count is new."""
+    tried = await attempt(ctx, symbol, locale=gettext(request).locale)
+    async with ctx.unit(writes=False) as reading:
+        panels = await panels_of(reading, request, sources={"attempt": tried})
+    answer = page(request, "dashboard.html", status=tried.status, fragment="panels", panels=panels)
+    decision = tried.priced.decision if tried.priced else None
+    answer.headers.update(limit_headers(decision, ctx.clock.now()) if decision else {})
+    answer.headers.update(tried.problem.headers if tried.problem else {})
+    return answer
+
+
+@pages_router.api_route("/dashboard/prices", methods=["GET", "HEAD"])
+async def back_to_dashboard() -> RedirectResponse:
+    """Lead a reload or a bookmark of the answer above back to the dashboard."""
+    return RedirectResponse("/dashboard", status_code=303)

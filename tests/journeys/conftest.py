@@ -1,0 +1,79 @@
+"""Journeys go through a real server process, started as a person starts it, on either database."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tenantry.testing import Server, TestDatabase, environment_of, serve
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture
+def run_server(database: TestDatabase, tmp_path: Path) -> Serve:
+    """What starts the demo product on the test's database, with more arguments of `tenantry run` if need be."""
+    return lambda *arguments: serve(tmp_path, "crypto_data", *arguments, **environment_of(database))
+
+
+@pytest.fixture
+def server(run_server: Serve) -> Iterator[Server]:
+    with run_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, never one that was downloaded."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.fail("no Chromium on this machine; install the package `chromium` or set CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Browser) -> Iterator[Callable[..., "Tab"]]:
+    """What opens a window of its own on a server, dark or light, wide or as a phone, with or without scripts."""
+    with ExitStack() as stack:
+
+        def open_tab(server: Server, *, dark: bool = False, phone: bool = False, scripts: bool = True) -> "Tab":
+            window = chromium.new_context(
+                base_url=server.url,
+                color_scheme="dark" if dark else "light",
+                viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 900},
+                java_script_enabled=scripts,
+            )
+            stack.callback(window.close)
+            return Tab(window.new_page())
+
+        yield open_tab
+
+
+class Tab:
+    """A page that remembers what went wrong in it. `clean()` fails on console errors and failed requests."""
+
+    def __init__(self, page):
+        self.page = page
+        self.clicks = 0
+        self.faults: list[str] = []
+        page.on("console", lambda message: message.type == "error" and self.faults.append(message.text))
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("requestfailed", lambda request: self.faults.append(f"{request.url}: {request.failure}"))
+
+    def click(self, role: str, name: str) -> None:
+        """Click the one element of that role and name, and count the click."""
+        self.page.get_by_role(role, name=name).first.click()
+        self.clicks += 1
+
+    def clean(self) -> None:
+        assert self.faults == []

@@ -1,0 +1,56 @@
+"""The story of a day's quota, told over HTTP to a server process."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+
+def test_the_101st_call_of_the_day_is_a_429_problem_with_headers(server):
+    with server.sign_in("grace") as grace:
+        for number in range(1, 101):
+            answer = grace.get("/v1/prices/BTCUSDT")
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["X-RateLimit-Remaining"] == str(100 - number)
+        refused = grace.get("/v1/prices/BTCUSDT")
+        assert refused.status_code == 429
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.json()["code"] == "usage.quota_exceeded"
+        assert refused.json()["limit"] == 100
+        assert int(refused.headers["Retry-After"]) > 0
+        assert refused.headers["RateLimit-Policy"] == '"requests";q=100;w=86400'
+        assert refused.headers["RateLimit"].startswith('"requests";r=0;t=')
+        usage = grace.get("/v1/me/usage").json()["items"][0]
+        assert (usage["used"], usage["remaining"]) == (100, 0)
+
+
+def test_callers_at_once_get_exactly_the_quota_from_several_workers(run_server):
+    with run_server("--workers", "2") as server, server.sign_in("grace") as grace:
+        with ThreadPoolExecutor(16) as callers:
+            codes = list(callers.map(lambda _: grace.get("/v1/prices/ETHUSDT").status_code, range(160)))
+        assert (codes.count(200), codes.count(429)) == (100, 60)
+
+
+def test_sign_out_ends_the_session_at_once(server):
+    with server.sign_in("alan") as alan:
+        cookies = dict(alan.cookies)
+        assert alan.get("/v1/me").json()["email"] == "alan@example.com"
+        assert alan.post("/auth/signout").status_code == 303
+        alan.cookies.update(cookies)
+        assert alan.get("/v1/me").status_code == 401
+
+
+def test_a_stranger_is_told_to_sign_in(server):
+    refused = httpx2.get(f"{server.url}/v1/prices/BTCUSDT")
+    assert refused.status_code == 401
+    assert refused.json()["code"] == "request.unauthenticated"
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_kill_9_loses_no_counted_call(run_server):
+    with run_server() as server, server.sign_in("grace") as grace:
+        answered = sum(grace.get("/v1/prices/BTCUSDT").status_code == 200 for _ in range(20))
+        server.process.kill()
+        server.process.wait(10)
+    with run_server() as server, server.sign_in("grace") as grace:
+        assert grace.get("/v1/me/usage").json()["items"][0]["used"] == answered == 20
