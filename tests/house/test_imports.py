@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from house.rules.sizes import rooms
 from house.rules.tree import PACKAGE, ROOT
 
@@ -15,13 +16,16 @@ OPEN_FLOORS = {"app", "blueprints", "cli", "fastapi", "migrations", "product", "
 """Floors without a protected contract: what they offer is all of them, or nothing stands above them."""
 
 
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from importlinter.cli import lint_imports
+sys.exit(lint_imports(config_filename=sys.argv[2], no_cache=True))
+"""
+
+
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-c",
-        f"import sys; sys.path.insert(0, {str(folder)!r}); from importlinter.cli import lint_imports; "
-        f"sys.exit(lint_imports(config_filename={str(PROJECT)!r}, cache_dir={str(folder / 'cache')!r}))",
-    ]
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(PROJECT)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -1,6 +1,7 @@
 """No hidden imports, no kept state, no time but the clock's, no print."""
 
 import pytest
+
 from house.rules import manners
 from house.rules.tree import PACKAGE, plant, sources, unexcused
 

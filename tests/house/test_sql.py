@@ -1,6 +1,7 @@
 """SQL stands in queries.py and means the same on both databases."""
 
 import pytest
+
 from house.rules import sql
 from house.rules.tree import PACKAGE, plant, sources, unexcused
 

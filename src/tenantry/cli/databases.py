@@ -75,6 +75,11 @@ async def pending(url: str, to: str | None = None) -> tuple[str | None, list[tup
     return found, known[first:last]
 
 
+def standing(found: str | None) -> str:
+    """Where a database is, as the end of a sentence."""
+    return f"is at revision {found}" if found else "has no schema yet"
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask a person; whoever says no is told that nothing was done. A script says `--yes`."""
     if yes:

@@ -6,7 +6,7 @@ import typer
 
 from tenantry.migrations import HEAD
 
-from .databases import database_errors, pending, show_steps, target
+from .databases import database_errors, pending, show_steps, standing, target
 from .output import as_json, plain
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -22,7 +22,7 @@ def current(json: bool = typer.Option(False, "--json", help="Answer with JSON.")
         coming = [{"revision": name, "message": message} for name, message in steps]
         as_json({"database": where.shown, "revision": found, "newest": HEAD, "pending": coming})
     else:
-        plain(f"{where.shown} is at revision {found or 'none'}, the newest is {HEAD}.")
+        plain(f"{where.shown} {standing(found)}, the newest is {HEAD}.")
         if steps:
             plain("To come (`tenantry db migrate`):")
             show_steps(steps)

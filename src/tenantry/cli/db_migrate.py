@@ -7,7 +7,7 @@ import typer
 
 from tenantry.kernel.database.migrating import print_sql, upgrade
 
-from .databases import YES, Target, confirm, database_errors, pending, show_steps, target
+from .databases import YES, Target, confirm, database_errors, pending, show_steps, standing, target
 from .output import note, plain
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -30,14 +30,21 @@ def migrate(
             return
         found, steps = asyncio.run(pending(where.url, to))
         if not steps:
-            plain(f"{where.shown} is at revision {found}; nothing is to be done.")
+            plain(f"{where.shown} {standing(found)}; nothing is to be done.")
             return
-        plain(f"{where.shown} is at revision {found or 'none'}. To come:")
+        plain(f"{where.shown} {standing(found)}. To come:")
         show_steps(steps)
         if where.settings.is_production:
             confirm("Run them now?", yes=yes)
         asyncio.run(upgrade(where.url, steps[-1][0]))
     plain(f"Done: revision {steps[-1][0]}.")
+
+
+def bring_to_newest(url: str) -> None:
+    """Migrate without a word, for a server that starts in development."""
+    with database_errors(url):
+        asyncio.run(pending(url))
+        asyncio.run(upgrade(url))
 
 
 def _print_sql(where: Target, to: str | None) -> None:
@@ -49,7 +56,7 @@ def _print_sql(where: Target, to: str | None) -> None:
         print_sql(kind, to or "head", write=_line)
         return
     if not steps:
-        note(f"{where.shown} is at revision {found}; nothing is to be done.")
+        note(f"{where.shown} {standing(found)}; nothing is to be done.")
         return
     print_sql(kind, f"{found or 'base'}:{steps[-1][0]}", write=_line)
 

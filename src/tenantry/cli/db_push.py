@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from tenantry.app import modules_of
+import tenantry.app  # noqa: F401 - every room's models
 from tenantry.kernel.database.rebuilding import create, drop, is_empty
 
 from .databases import YES, confirm, database_errors, target

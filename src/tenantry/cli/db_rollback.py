@@ -7,7 +7,7 @@ import typer
 from tenantry.kernel.database.migrating import downgrade, revisions
 from tenantry.kernel.database.rebuilding import current
 
-from .databases import YES, confirm, database_errors, pending, show_steps, target
+from .databases import YES, confirm, database_errors, pending, show_steps, standing, target
 from .failures import Failure
 from .output import plain
 
@@ -24,7 +24,7 @@ def rollback(
     with database_errors(where.url):
         found, _ = asyncio.run(pending(where.url))
         steps = _steps_back(found, to)
-        plain(f"{where.shown} is at revision {found}. To be taken back, with what it holds:")
+        plain(f"{where.shown} {standing(found)}. To be taken back, with what it holds:")
         show_steps(steps)
         confirm("Take them back now?", yes=yes)
         asyncio.run(downgrade(where.url, to or "-1"))

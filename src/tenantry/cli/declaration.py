@@ -8,9 +8,10 @@ import typer
 
 from tenantry.app import check
 from tenantry.blueprints import NAMES, ProductNotLoaded, load_product
+from tenantry.kernel import Settings
 from tenantry.product import Finding, Product
 
-from .environment import read_settings
+from .environment import read_environment, read_settings
 from .failures import Failure, Refused
 
 DEFAULT = "product.py"
@@ -34,24 +35,38 @@ def read_product(name: str) -> Product:
         raise Refused([refused.finding]) from refused
 
 
-def find_everything(name: str, environment: Mapping[str, str]) -> tuple[Product | None, list[Finding]]:
-    """The product, if it can be read, and all there is to say about it and the settings; nothing is raised."""
-    product, settings, found = None, None, []
+def read_both(name: str, environment: Mapping[str, str]) -> tuple[Product, Settings]:
+    """The product and the settings; raises Refused with what is wrong with either of them."""
+    found: list[Finding] = []
+    product, settings = None, None
     try:
         product = read_product(name)
     except Refused as refused:
         found += refused.findings
-    except Failure as failure:
-        found.append(Finding("error", name, failure.message, failure.fix))
     try:
         settings = read_settings(environment)
     except Refused as refused:
         found += refused.findings
-    if product and settings:
-        found += check(product, settings)
-    elif product:
-        found += product.check()
-    return product, found
+        found += product.check() if product else ()
+    if product is None or settings is None:
+        raise Refused(found)
+    return product, settings
+
+
+def read_ready(name: str) -> tuple[Product, Settings]:
+    """As `read_both` in this process's environment, with every check passed."""
+    product, settings = read_both(name, read_environment())
+    refuse_errors(check(product, settings))
+    return product, settings
+
+
+def find_everything(name: str, environment: Mapping[str, str]) -> tuple[Product | None, list[Finding]]:
+    """The product, if it can be read, and all there is to say about it and the settings; nothing is raised."""
+    try:
+        product, settings = read_both(name, environment)
+    except Refused as refused:
+        return None, list(refused.findings)
+    return product, check(product, settings)
 
 
 def refuse_errors(findings: list[Finding]) -> None:

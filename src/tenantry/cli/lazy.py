@@ -26,6 +26,11 @@ class LazyGroup(TyperGroup):
     @classmethod
     def load(cls, name: str) -> Any:
         """The command `name`, from its module."""
-        command = get_command(import_module(f"{__package__}.{cls.prefix}{name}").app)
+        command = get_command(load_module(f"{cls.prefix}{name}").app)
         command.name = name
         return command
+
+
+def load_module(name: str) -> Any:
+    """A module of this room that is seldom needed."""
+    return import_module(f"{__package__}.{name}")

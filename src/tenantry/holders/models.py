@@ -41,7 +41,7 @@ class Holders(Touched, Base):
     id = id_column()
     kind = column(Words())
     user_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True, unique=True)
-    plan = column(Words(), ForeignKey("plans.name"))
+    plan = column(Words(), ForeignKey("plans.name", ondelete="RESTRICT"))
     plan_source = column(Words(), server_default="default")
     period_start = column(UtcDateTime(), nullable=True)
     period_end = column(UtcDateTime(), nullable=True)

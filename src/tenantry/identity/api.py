@@ -40,16 +40,27 @@ class ProfileChange(BaseModel):
 
 
 class Profile(BaseModel):
-    """The signed-in user."""
+    """The signed-in user. `name` and `image` are null until they are known."""
 
     id: UUID
     email: str
-    email_verified_at: datetime | None
+    email_verified: bool
     name: str | None
     image: str | None
-    company: str | None
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def of(cls, user: queries.User) -> Self:
+        return cls(
+            id=user.id,
+            email=user.email,
+            email_verified=user.email_verified_at is not None,
+            name=user.name,
+            image=user.image,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
+        )
 
 
 class SignedInSession(BaseModel):
@@ -88,7 +99,7 @@ async def change_profile(body: ProfileChange, ctx: Write) -> Profile:
     user = await queries.user_by_id(ctx.db, ctx.user_id)
     if user is None:
         raise NotFound
-    return Profile(**{name: getattr(user, name) for name in Profile.model_fields})
+    return Profile.of(user)
 
 
 @router.get("/sessions", responses=problems(Invalid, Unauthenticated))

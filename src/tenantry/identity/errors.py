@@ -30,7 +30,7 @@ class SignInMixedUp(Problem):
 
 
 class ProviderRefused(Problem):
-    """The sign-in provider refused this site's request. Its settings here may be wrong; choose another way meanwhile."""
+    """The sign-in provider refused this site's request. Its settings here may be wrong; choose another way."""
 
     code, status = "identity.provider_refused", 400
 

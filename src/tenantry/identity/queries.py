@@ -144,9 +144,7 @@ _add_user = statement(
 )
 
 _ACCOUNT_GIVEN = ("id", "user_id", "provider", "issuer", "provider_account_id", "email")
-_add_account = statement(
-    insert(Accounts).values(**{name: param(name) for name in _ACCOUNT_GIVEN}, last_used_at=now())
-)
+_add_account = statement(insert(Accounts).values(**{name: param(name) for name in _ACCOUNT_GIVEN}, last_used_at=now()))
 
 _use_account = statement(
     update(Accounts).where(Accounts.id == param("account")).values(email=param("told_email"), last_used_at=now())

@@ -8,7 +8,7 @@ from sqlalchemy import Index, insert, select
 
 from .context import Context
 from .database.statements import param, statement
-from .database.tables import Base, Created, column, id_column, length_between
+from .database.tables import Base, Created, column, id_column, length_between, one_of
 from .database.types import Id, Json, Whole, Words
 from .database.units import Unit
 from .ids import new_id
@@ -43,6 +43,7 @@ class AuditLog(Created, Base):
     address = column(Words(), nullable=True)
 
     __table_args__ = (
+        one_of("actor_kind", "anonymous", "user", "key", "system"),
         length_between("action", 1, 100),
         Index("ix_audit_log_actor_id_id", "actor_id", "id"),
         Index("ix_audit_log_subject_id_id", "subject_id", "id"),

@@ -108,11 +108,16 @@ class PolicyRefused(Exception):
 
 def policy_of(table: Table) -> Policy:
     """The table's policy; a table without one belongs to nobody."""
-    policy = table.info.get("policy")
+    policy = getattr(table, "info", {}).get("policy")
     if not isinstance(policy, Policy):
         msg = f"table {table.name} declares no __policy__; say who may read and write it"
         raise PolicyRefused(msg)
     return policy
+
+
+def rights_of(table: Table, role: Role) -> Rights:
+    """What the role may do with the table."""
+    return policy_of(table).rights(role)
 
 
 def predicate_for(table: Table, role: Role, command: Command) -> ColumnElement[bool]:
@@ -120,16 +125,16 @@ def predicate_for(table: Table, role: Role, command: Command) -> ColumnElement[b
 
     Raises `PolicyRefused` when the role has no such right at all.
     """
-    predicate = policy_of(table).rights(role).predicate(command)
+    predicate = rights_of(table, role).predicate(command)
     if predicate is None:
         msg = f"{role} may not {command} {table.name}: its policy grants no such right"
         raise PolicyRefused(msg)
     return predicate(table.c)
 
 
-def refuse_columns(table: Table, role: Role, command: Command, written: set[str]) -> None:
-    """Refuse a statement that writes a column its role may not write."""
-    allowed = policy_of(table).rights(role).columns(command)
-    if allowed is not None and (over := written - set(allowed)):
+def refuse_columns(table: Table, role: Role, command: Command, named: set[str]) -> None:
+    """Refuse a statement that writes, or for `Command.READ` reads, a column its role may not."""
+    allowed = rights_of(table, role).columns(command)
+    if allowed is not None and (over := named - set(allowed)):
         msg = f"{role} may not {command} column {', '.join(sorted(over))} of {table.name}"
         raise PolicyRefused(msg)

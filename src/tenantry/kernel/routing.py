@@ -22,6 +22,9 @@ _ONE_SEGMENT = (StringConvertor, IntegerConvertor, FloatConvertor, UUIDConvertor
 # A class with a `matches` of its own may match anything: such routes are tried for every path.
 _BY_PATH = {kind.matches for kind in (Route, APIRoute, WebSocketRoute, APIWebSocketRoute, Mount)}
 
+# FastAPI(max_body_size=...) puts these two in front of the router's dispatch; they stay there.
+_BODY_LIMITS = frozenset({"starlette.middleware.body_limit", "fastapi._body_limit"})
+
 
 def index_routes(app: FastAPI) -> None:
     """Let `app` find its routes through an index. To be called once, when all routes are there.
@@ -33,9 +36,20 @@ def index_routes(app: FastAPI) -> None:
     router = app.router
     if router.redirect_slashes:
         raise ValueError("The route index needs FastAPI(redirect_slashes=False).")
-    if router.middleware_stack != router.app and not isinstance(router.middleware_stack, _RouteIndex):
+    holder, name = _innermost(router)
+    inner = getattr(holder, name)
+    if inner != router.app and not isinstance(inner, _RouteIndex):
         raise ValueError("The route index would pass by the router's own middleware. Add it to the application.")
-    router.middleware_stack = _RouteIndex(router)
+    setattr(holder, name, _RouteIndex(router))
+
+
+def _innermost(router: APIRouter) -> tuple[object, str]:
+    """What calls the router's own dispatch, and in which attribute: the router, or FastAPI's limit of body sizes."""
+    holder: object = router
+    name = "middleware_stack"
+    while type(inner := getattr(holder, name)).__module__ in _BODY_LIMITS:
+        holder, name = inner, "app"
+    return holder, name
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from tenantry.kernel.problems import Unauthenticated
 
 from . import queries
 
-router = APIRouter(tags=["account"])
+router = APIRouter(tags=["identity"])
 
 
 class MyPlan(BaseModel):

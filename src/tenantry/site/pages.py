@@ -1,6 +1,8 @@
 """The product's own pages: landing, pricing, dashboard."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -12,11 +14,19 @@ from tenantry.web import page
 from .offers import offers_of
 from .sample import sample_call
 
+Page = TypeVar("Page", bound=Callable[..., Any])
+
+
+def shown_by(router: APIRouter) -> Callable[[str], Callable[[Page], Page]]:
+    """A decorator for the pages of a router: each answers GET and HEAD."""
+    return partial(router.api_route, methods=["GET", "HEAD"], response_class=HTMLResponse)
+
+
 router = APIRouter()
-shown = partial(router.api_route, methods=["GET", "HEAD"], response_class=HTMLResponse)
+_shown = shown_by(router)
 
 
-@shown("/")
+@_shown("/")
 async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
     """Say what the product is, and lead to the sign-in."""
     return page(
@@ -29,13 +39,13 @@ async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
     )
 
 
-@shown("/pricing")
+@_shown("/pricing")
 async def show_pricing(ctx: Open, request: Request) -> HTMLResponse:
     """Show every plan on offer, the reader's own marked."""
-    return page(request, "site/pricing.html", product=ctx.product, offers=offers_of(ctx))
+    return page(request, "site/pricing.html", offers=offers_of(ctx))
 
 
-@shown("/dashboard")
+@_shown("/dashboard")
 async def show_dashboard(ctx: Read, request: Request) -> HTMLResponse:
     """Show the panels of all rooms."""
     return page(request, "dashboard.html", fragment="panels", panels=await panels_of(ctx, request))

@@ -1,5 +1,7 @@
 """The call that the landing page shows, with an answer in the form that the API gives it."""
 
+from typing import NamedTuple
+
 from tenantry.kernel import Context
 from tenantry.product import Product
 
@@ -20,19 +22,26 @@ _ANSWER = """\
 }}"""
 
 
-def sample_call(ctx: Context) -> str:
-    """A price by `curl` and its answer; "" for a product without an active source."""
+class Sample(NamedTuple):
+    """A command, and what it answers."""
+
+    command: str
+    answer: str
+
+
+def sample_call(ctx: Context) -> Sample | None:
+    """A price by `curl`; None for a product without an active source."""
     source = next((source for source in ctx.product.sources if source.status == "active"), None)
     if source is None:
-        return ""
-    limits = _limit_line(ctx.product)
-    return (
-        f"$ curl -i -b cookies.txt {ctx.settings.public_url}/v1/prices/{SYMBOL}\n\n"
-        f"HTTP/1.1 200 OK\n{limits}\n{_ANSWER.format(symbol=SYMBOL, source=source.key)}"
+        return None
+    answer = _ANSWER.format(symbol=SYMBOL, source=source.key)
+    return Sample(
+        f"curl -i -b cookies.txt \\\n  {ctx.settings.public_url}/v1/prices/{SYMBOL}",
+        f"HTTP/1.1 200 OK\n{_limit_lines(ctx.product)}\n{answer}",
     )
 
 
-def _limit_line(product: Product) -> str:
+def _limit_lines(product: Product) -> str:
     meter = product.meter_of_sources
     limit = product.limit(product.default.name, meter) if meter else None
     return f"X-RateLimit-Limit: {limit}\nX-RateLimit-Remaining: {limit - 1}\n" if limit else ""

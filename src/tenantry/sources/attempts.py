@@ -14,6 +14,8 @@ from .providers.base import Quote
 
 SYMBOL_SHOWN_MAX = 40
 
+_ALL_DIGITS = "#,##0.00################"
+
 _REFUSALS = (
     SourceNotFound,
     SourcePlanned,
@@ -79,7 +81,8 @@ async def attempt(ctx: Context, symbol: str, *, locale: str) -> Attempt:
 
 
 def _exact(amount: Decimal, locale: str) -> str:
-    return format_decimal(amount.normalize(), locale=locale, decimal_quantization=False)
+    """Every digit that says something, and two decimals at least: 62,400.00 and 0.0000127."""
+    return format_decimal(amount.normalize(), locale=locale, decimal_quantization=False, format=_ALL_DIGITS)
 
 
 def _signed(amount: Decimal, locale: str) -> str:

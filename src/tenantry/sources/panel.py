@@ -25,6 +25,7 @@ async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
         # The form asks the first active source, as the API does.
         "can_try": any(source.status == "active" for source in product.sources),
         "symbol": SYMBOL,
+        "call": f"curl -b cookies.txt \\\n  {ctx.settings.public_url}/v1/prices/{SYMBOL}",
         "attempt": None,
     }
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class QuotaExceeded(Problem):
-    """The plan's quota for this window is used up. It begins anew at `reset_at`; a larger plan allows more."""
+    """The quota of your plan is used up until it begins anew; a larger plan allows more."""
 
     code, status = "usage.quota_exceeded", 429
 

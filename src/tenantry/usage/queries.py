@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders, Plans
+from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import UtcDateTime, Whole, Words
 from tenantry.kernel.sql import greatest, json_whole, now, window_end, window_start
@@ -178,6 +179,13 @@ _forget = statement(
     )
 )
 
+_WINDOW = ("holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision")
+_record = statement(
+    insert(UsageCounters)
+    .values({name: param(name) for name in _WINDOW})
+    .on_conflict_do_nothing(index_elements=["holder_id", "meter", "window_start"])
+)
+
 
 async def consume(db: Unit, holder: UUID, meter: str, *, per: str, cost: int) -> Count | None:
     """Count `cost` units if they fit, in one statement; None when they do not, and then nothing changed."""
@@ -197,6 +205,14 @@ async def history(db: Unit, holder: UUID, meter: str, *, since: datetime) -> lis
 async def windows(db: Unit, holder: UUID) -> list[Window]:
     """Every stored window of a holder."""
     return await db.rows(_windows, holder=holder)
+
+
+async def record(
+    db: Unit, holder: Holder, meter: str, *, start: datetime, end: datetime, used: int, quota: int | None
+) -> bool:
+    """Write a whole window as it was, for imports and demo data; False when there is one already, which then stays."""
+    given = {"window_start": start, "window_end": end, "quota": quota, "used": used}
+    return await db.run(_record, holder_id=holder.id, meter=meter, holder_revision=holder.revision, **given) == 1
 
 
 async def move_limits(db: Unit, holder: UUID, *, plan: str, revision: int) -> int:

@@ -68,8 +68,9 @@ def naive_times(files: list[Source]) -> Iterator[Finding]:
             if not isinstance(node, ast.Call):
                 continue
             name, given = dotted(node.func), len(node.args) + len(node.keywords)
-            bare = name.endswith(("datetime.utcnow", "datetime.utcfromtimestamp", "datetime.today", "date.today"))
-            if bare or (name.endswith("datetime.now") and not given) or (name == "datetime.fromtimestamp" and given < 2):
+            zoneless = name.endswith(("datetime.utcnow", "datetime.utcfromtimestamp", "datetime.today", "date.today"))
+            needed = {"now": 1, "fromtimestamp": 2}.get(name.removeprefix("datetime."), 0)
+            if zoneless or (name.startswith("datetime.") and given < needed):
                 yield file.finding(node, f"{name}() without a zone")
 
 
@@ -91,5 +92,3 @@ def _changed(node: ast.AST) -> str:
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
         return dotted(node.value)
     return ""
-
-

@@ -13,7 +13,7 @@ NESTING = 4
 DOOR_NAMES = 12
 README_LINES = 60
 
-REFUSED_NAMES = frozenset({"utils", "util", "common", "core", "helpers", "helper", "services", "service", "lib", "misc"})
+REFUSED_NAMES = frozenset({"utils", "util", "common", "core", "helpers", "helper", "services", "service", "lib"})
 HANDED_THROUGH = frozenset({"self", "cls", "ctx", "db"})
 _BLOCKS = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.TryStar | ast.Match
 
@@ -115,5 +115,3 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
         yield from _children(node.orelse[0])
         return
     yield from ast.iter_child_nodes(node)
-
-

@@ -8,11 +8,16 @@ from .tree import Finding, Source, docstrings, dotted
 
 STATEMENTS = frozenset({"select", "insert", "update", "delete", "text"})
 PORTABLE_FUNCTIONS = frozenset({"count", "sum", "min", "max", "coalesce", "length"})
-_MODULES = ("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.sql", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite")
+_MODULES = {
+    f"sqlalchemy{below}"
+    for below in ("", ".orm", ".sql", ".dialects.postgresql", ".dialects.sqlite", ".sql.expression")
+}
+_FUNC = {"func", "sa.func", "sqlalchemy.func"}
 _RAW = re.compile(
-    r"\s*(SELECT\s|INSERT INTO\s|DELETE FROM\s|UPDATE \w+ SET\s|WITH \w+ AS\s|CREATE (OR|TABLE|INDEX|FUNCTION|ROLE|TRIGGER)"
-    r"|(ALTER|DROP) (TABLE|INDEX|FUNCTION|ROLE|TRIGGER)|TRUNCATE \w|(GRANT|REVOKE) [A-Z]|SET (LOCAL |\w+ (=|TO))|PRAGMA \w"
-    r"|(VACUUM|ANALYZE|REINDEX|LISTEN|NOTIFY)( \w+)?;?$|BEGIN( IMMEDIATE)?$)"
+    r"""\s*(SELECT\s|INSERT\ INTO\s|DELETE\ FROM\s|UPDATE\ \w+\ SET\s|WITH\ \w+\ AS\s
+    |(CREATE|ALTER|DROP)\ (OR|TABLE|INDEX|FUNCTION|ROLE|TRIGGER)|TRUNCATE\ \w|(GRANT|REVOKE)\ [A-Z]
+    |SET\ (LOCAL\ |\w+\ (=|TO))|PRAGMA\ \w|(VACUUM|ANALYZE|REINDEX|LISTEN|NOTIFY)(\ \w+)?;?$|BEGIN(\ IMMEDIATE)?$)""",
+    re.VERBOSE,
 )
 
 
@@ -38,9 +43,10 @@ def unportable_functions(files: list[Source]) -> Iterator[Finding]:
         if file.name == "kernel/sql.py":
             continue
         for node in ast.walk(file.tree):
-            if isinstance(node, ast.Attribute) and dotted(node.value) in {"func", "sa.func", "sqlalchemy.func"}:
-                if node.attr not in PORTABLE_FUNCTIONS:
-                    yield file.finding(node, f"func.{node.attr} may differ between the databases; see kernel/sql.py")
+            if not isinstance(node, ast.Attribute) or dotted(node.value) not in _FUNC:
+                continue
+            if node.attr not in PORTABLE_FUNCTIONS:
+                yield file.finding(node, f"func.{node.attr} may differ between the databases; see kernel/sql.py")
 
 
 def bound_lists(files: list[Source]) -> Iterator[Finding]:
@@ -63,9 +69,10 @@ def raw_sql(files: list[Source]) -> Iterator[Finding]:
             continue
         told = docstrings(file.tree)
         for node in ast.walk(file.tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in told:
-                if _RAW.match(node.value):
-                    yield file.finding(node, f"raw SQL: {node.value.strip()[:40]!r}")
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or node in told:
+                continue
+            if _RAW.match(node.value):
+                yield file.finding(node, f"raw SQL: {node.value.strip()[:40]!r}")
 
 
 def _named_subqueries(tree: ast.Module) -> set[str]:

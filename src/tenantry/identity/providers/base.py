@@ -6,6 +6,19 @@ from typing import Protocol
 import msgspec
 
 
+class Registration(msgspec.Struct, frozen=True):
+    """What this installation calls a provider, and what the provider knows it by."""
+
+    name: str
+    label: str
+    client_id: str
+    client_secret: str
+    is_demo: bool = False
+
+    def __repr__(self) -> str:
+        return f"Registration({self.name!r}, {self.client_id!r})"
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """One sign-in under way: what we said when we sent the browser off, and what must come back."""
 

@@ -4,11 +4,11 @@ from tenantry.kernel import Settings
 from tenantry.kernel.clock import Clock
 from tenantry.product import GitHub, Google, Product, SignIn
 
-from .base import SignInProvider, SignInProviders
+from .base import Registration, SignInProvider, SignInProviders
 from .demo import demo
 from .github import GitHubProvider
 from .google import google
-from .oidc import Credentials, OpenIDProvider
+from .oidc import OpenIDProvider
 
 
 def sign_in_providers(product: Product, settings: Settings, clock: Clock) -> SignInProviders:
@@ -39,12 +39,11 @@ def _fields(way: SignIn) -> tuple[str, ...]:
 
 def _build(way: SignIn, settings: Settings, clock: Clock) -> SignInProvider:
     *_, client_id, secret = (getattr(settings, field) for field in _fields(way))
-    credentials = Credentials(client_id, secret.get_secret_value())
+    registration = Registration(way.name, way.label, client_id, secret.get_secret_value())
     match way:
         case Google():
-            return google(credentials, clock, label=way.label)
+            return google(registration, clock)
         case GitHub():
-            return GitHubProvider(credentials, label=way.label)
+            return GitHubProvider(registration)
         case _:
-            issuer = settings.oidc_issuer or ""
-            return OpenIDProvider(issuer, credentials, clock, name=way.name, label=way.label)
+            return OpenIDProvider(settings.oidc_issuer or "", registration, clock)

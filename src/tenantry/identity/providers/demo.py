@@ -2,7 +2,8 @@
 
 from tenantry.kernel.clock import Clock
 
-from .oidc import Credentials, OpenIDProvider
+from .base import Registration
+from .oidc import OpenIDProvider
 
 NAME = "demo"
 # No secrets: known to everybody, and good for nothing but a stand-in on loopback.
@@ -10,17 +11,10 @@ DEMO_CLIENT_ID = "tenantry-demo"
 DEMO_CLIENT_SECRET = "demo-secret-not-for-production"  # noqa: S105 - public on purpose, see above
 
 # The stand-in's port may be another one tomorrow; its people stay the same.
-_STORED_ISSUER = "urn:tenantry:demo"
+STORED_ISSUER = "urn:tenantry:demo"
 
 
 def demo(issuer: str, clock: Clock) -> OpenIDProvider:
     """The stand-in at `issuer`."""
-    return OpenIDProvider(
-        issuer,
-        Credentials(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET),
-        clock,
-        name=NAME,
-        label="Demo",
-        stored_issuer=_STORED_ISSUER,
-        is_demo=True,
-    )
+    registration = Registration(NAME, "Demo", DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, is_demo=True)
+    return OpenIDProvider(issuer, registration, clock, stored_issuer=STORED_ISSUER)

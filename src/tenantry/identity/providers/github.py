@@ -9,9 +9,8 @@ REST API (users, emails).
 from typing import Any
 
 from ..errors import ProviderAnswerInvalid, SignInMixedUp
-from .base import Answer, Attempt, ExternalProfile
+from .base import Answer, Attempt, ExternalProfile, Registration
 from .http import ProviderHttp
-from .oidc import Credentials
 from .profiles import external_profile
 
 ISSUER = "https://github.com"
@@ -24,12 +23,12 @@ class GitHubProvider:
 
     is_demo = False
 
-    def __init__(self, credentials: Credentials, *, label: str, web: str = ISSUER, api: str = API) -> None:
-        self.name = "github"
-        self.label = label
+    def __init__(self, registration: Registration, *, web: str = ISSUER, api: str = API) -> None:
+        self.name = registration.name
+        self.label = registration.label
         self._web = web
         self._api = api
-        self._http = ProviderHttp(self.name, credentials.client_id, credentials.client_secret, scope=SCOPE)
+        self._http = ProviderHttp(registration, scope=SCOPE)
 
     async def open(self) -> None:
         await self._http.open()

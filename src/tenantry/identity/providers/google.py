@@ -2,11 +2,12 @@
 
 from tenantry.kernel.clock import Clock
 
-from .oidc import Credentials, OpenIDProvider
+from .base import Registration
+from .oidc import OpenIDProvider
 
 ISSUER = "https://accounts.google.com"
 
 
-def google(credentials: Credentials, clock: Clock, *, label: str) -> OpenIDProvider:
+def google(registration: Registration, clock: Clock) -> OpenIDProvider:
     """Google's provider."""
-    return OpenIDProvider(ISSUER, credentials, clock, name="google", label=label)
+    return OpenIDProvider(ISSUER, registration, clock)

@@ -13,7 +13,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 from tenantry.kernel.database.units import refuse_while_open
 
 from ..errors import ProviderAnswerInvalid, ProviderRefused, ProviderUnreachable, SignInExpired
-from .base import Attempt
+from .base import Attempt, Registration
 
 TIMEOUT_SECONDS = 5.0
 ANSWER_BYTES_MAX = 256 * 1024
@@ -29,18 +29,17 @@ class ProviderHttp:
     answer would come from somebody else.
     """
 
-    def __init__(self, provider: str, client_id: str, client_secret: str, *, scope: str) -> None:
-        self._provider = provider
-        self._client_id = client_id
-        self._client_secret = client_secret
+    def __init__(self, registration: Registration, *, scope: str) -> None:
+        self._provider = registration.name
+        self._registration = registration
         self._scope = scope
         self._opened: AsyncOAuth2Client | None = None
 
     async def open(self) -> None:
         """Make the connection pool."""
         self._opened = AsyncOAuth2Client(
-            client_id=self._client_id,
-            client_secret=self._client_secret,
+            client_id=self._registration.client_id,
+            client_secret=self._registration.client_secret,
             scope=self._scope,
             code_challenge_method="S256",
             headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "tenantry"},

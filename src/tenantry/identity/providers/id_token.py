@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
-from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, Key, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from tenantry.kernel.crypto import same
@@ -76,12 +77,18 @@ async def verified_claims(token: object, *, keys: SigningKeys, expected: Expecte
     return found.claims
 
 
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """The library warns of short keys, which are refused here, and of "EdDSA", as many still call Ed25519 (RFC 9864)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)
+        yield
+
+
 def _decoded(token: str, keys: KeySet, allowed: list[str]) -> jwt.Token:
     # Unknown header parameters are to be ignored (RFC 7515, 4.2); `crit` is still obeyed.
     registry = JWSRegistry(algorithms=allowed, strict_check_header=False)
-    with warnings.catch_warnings():
-        # "EdDSA" as a name is deprecated by RFC 9864, and what most providers still call Ed25519.
-        warnings.simplefilter("ignore", SecurityWarning)
+    with _unwarned():
         return jwt.decode(token, keys, algorithms=allowed, registry=registry)
 
 
@@ -128,12 +135,13 @@ def _key_set(document: Any) -> KeySet:
     return KeySet(keys)
 
 
-def _key(data: Any) -> RSAKey | ECKey | OKPKey | None:
+def _key(data: Any) -> Key | None:
     """One public signing key; None for what is not one, is too weak, or is not understood (RFC 7517, 5)."""
     if not isinstance(data, dict) or data.get("use", "sig") != "sig" or data.get("kty") not in ("RSA", "EC", "OKP"):
         return None
     try:
-        key = JWKRegistry.import_key(data)
+        with _unwarned():
+            key = JWKRegistry.import_key(data)
     except (JoseError, ValueError, TypeError, KeyError):
         return None
     if isinstance(key, RSAKey):

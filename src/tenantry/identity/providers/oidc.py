@@ -10,7 +10,7 @@ import msgspec
 from tenantry.kernel.clock import Clock
 
 from ..errors import ProviderAnswerInvalid, SignInMixedUp
-from .base import Answer, Attempt, ExternalProfile
+from .base import Answer, Attempt, ExternalProfile, Registration
 from .http import ProviderHttp
 from .id_token import HASH_OF, Expected, SigningKeys, verified_claims
 from .profiles import external_profile
@@ -18,16 +18,6 @@ from .remembered import Remembered
 
 DISCOVERY_SECONDS = 3600.0
 SCOPE = "openid profile email"
-
-
-class Credentials(msgspec.Struct, frozen=True):
-    """What a provider knows this installation by."""
-
-    client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.client_id!r})"
 
 
 class Discovery(msgspec.Struct, frozen=True):
@@ -49,23 +39,20 @@ class OpenIDProvider:
     def __init__(
         self,
         issuer: str,
-        credentials: Credentials,
+        registration: Registration,
         clock: Clock,
         *,
-        name: str,
-        label: str,
         stored_issuer: str | None = None,
-        is_demo: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name = name
-        self.label = label
-        self.is_demo = is_demo
+        self.name = registration.name
+        self.label = registration.label
+        self.is_demo = registration.is_demo
         self._issuer = issuer.rstrip("/")
         self._stored_issuer = stored_issuer
-        self._client_id = credentials.client_id
+        self._client_id = registration.client_id
         self._clock = clock
-        self._http = ProviderHttp(name, credentials.client_id, credentials.client_secret, scope=SCOPE)
+        self._http = ProviderHttp(registration, scope=SCOPE)
         self._discovery = Remembered(self._discovered, monotonic, seconds=DISCOVERY_SECONDS)
         self._keys = SigningKeys(self._published_keys, monotonic)
 

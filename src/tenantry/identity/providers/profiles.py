@@ -1,4 +1,4 @@
-"""What a provider told, made fit to be stored. Nothing of it is believed to be short, printable or of the right type."""
+"""What a provider told, made fit to be stored. None of it is believed to be short, printable or of the right type."""
 
 import re
 from typing import Any
@@ -42,19 +42,22 @@ def external_profile(
 def clean_email(email: Any) -> str | None:
     """A valid address in the form we store, None for anything else.
 
-    Letters A to Z become small. No other letter is folded: U+212A would become a "k", and with it another's address.
+    Letters A to Z become small. Other letters are left alone, and a mailbox that Unicode would normalise is refused:
+    the Kelvin sign U+212A would become a "k", and with it somebody else's address.
     """
     if not isinstance(email, str) or len(email) > EMAIL_CHARACTERS_MAX:
         return None
     try:
-        found = validate_email(email, check_deliverability=False).normalized.translate(_UPPER)
+        valid = validate_email(email, check_deliverability=False)
     except EmailNotValidError:
         return None
-    return found if len(found) <= EMAIL_CHARACTERS_MAX else None
+    if valid.local_part != email.rpartition("@")[0] or len(valid.normalized) > EMAIL_CHARACTERS_MAX:
+        return None
+    return valid.normalized.translate(_UPPER)
 
 
 def clean_name(name: object) -> str | None:
-    """Printable characters only, runs of white space as one blank, at most 255 characters; None when nothing is left."""
+    """Printable characters only, white space as single blanks, at most 255 characters; None when nothing is left."""
     if not isinstance(name, str):
         return None
     spaced = _SPACES.sub(" ", name[: 4 * NAME_CHARACTERS_MAX])

@@ -8,17 +8,19 @@ This leans on SQLAlchemy internals (`visit_table`, `positiontup`, `_result_colum
 `tests/kernel/database` compiles every column type on both databases.
 """
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, CompoundSelect, Delete, Insert, Select, Table, Update, and_
+from sqlalchemy import Boolean, ColumnElement, CompoundSelect, Delete, Insert, Select, Table, TableClause, Update, and_
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.selectable import FromClauseAlias
 
-from ..policies import Command, Role, policy_of, predicate_for, refuse_columns
+from ..policies import Command, PolicyRefused, Role, anyone, predicate_for, refuse_columns, rights_of
 from .types import Convert, PortableType
 
 CHECK_COLUMN = "_policy_holds"
@@ -26,30 +28,105 @@ BIND_CTE = "_bound"
 IDENTITY_NAMES = ("_user_id", "_organization_ids")
 
 
-class _PolicyCompiler(SQLCompiler):
-    """Renders each table that is read together with its policy."""
+class _PolicyTerm(ColumnElement[bool]):
+    """A table's policy as a part of a statement that writes the table."""
 
-    role: Role | None = None
+    __visit_name__ = "policy_term"
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, predicates: Sequence[ColumnElement[bool]], table: Table) -> None:
+        self.predicates = predicates
+        self.table = table
+
+    def self_group(self, against: Any = None) -> "_PolicyTerm":
+        del against  # rendered in parentheses; SQLite would otherwise compare it with 1
+        return self
+
+
+class _PolicyCompiler(SQLCompiler):
+    """Renders each table that is read together with its policy, and refuses what would get around it."""
+
+    _apart = 0
+
+    @property
+    def _role(self) -> Role | None:
+        role: Role | None = self.dialect.tenantry_role  # type: ignore[attr-defined]
+        return role
+
+    @property
+    def _guards(self) -> bool:
+        return self._role is not None and self._role is not Role.SERVICE
 
     def visit_table(self, table: Table, asfrom: bool = False, iscrud: bool = False, **kw: Any) -> str:  # type: ignore[override]  # noqa: FBT001, FBT002 - SQLAlchemy's own signature
         text: str = super().visit_table(table, asfrom=asfrom, iscrud=iscrud, **kw)  # type: ignore[no-untyped-call]
-        role = self.dialect.tenantry_role  # type: ignore[attr-defined]
-        if not asfrom or iscrud or role is None or role is Role.SERVICE:
+        role = self._role
+        if not asfrom or iscrud or role is None or not isinstance(table, Table | TableClause):
             return text
-        rows = self._process_apart(predicate_for(table, role, Command.READ), table)
-        readable = policy_of(table).rights(role).read_columns
+        if role is Role.SERVICE and not isinstance(table, Table):
+            return text
+        predicate = predicate_for(table, role, Command.READ)
+        readable = rights_of(table, role).read_columns
+        if readable is None and rights_of(table, role).read is anyone:
+            return text
         shown = "*" if readable is None else ", ".join(self.preparer.quote(name) for name in readable)
+        rows = self._process_apart(predicate, table)
         filtered = f"(SELECT {shown} FROM {text} WHERE {rows})"  # noqa: S608 - made of compiled parts only
         return filtered if kw.get("enclosing_alias") is not None else f"{filtered} AS {text}"
+
+    def visit_policy_term(self, term: _PolicyTerm, **_kw: Any) -> str:
+        return f"({' AND '.join(self._process_apart(one, term.table) for one in term.predicates)})"
+
+    def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
+        table = column.table
+        while isinstance(table, FromClauseAlias):
+            table = table.element
+        if self._role is not None and not self._apart and isinstance(table, Table):
+            refuse_columns(table, self._role, Command.READ, {column.name})
+        if self._guards and column.is_literal and column.name != "*":
+            self._refuse(f"the text {column.name!r}")
+        return str(super().visit_column(column, *args, **kw))
+
+    def visit_textclause(self, textclause: Any, *args: Any, **kw: Any) -> str:
+        if self._guards:
+            self._refuse(f"the text {textclause.text!r}")
+        return str(super().visit_textclause(textclause, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_tstring(self, tstring: Any, *args: Any, **kw: Any) -> str:
+        if self._guards:
+            self._refuse("a template string")
+        return str(super().visit_tstring(tstring, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_insert(self, insert_stmt: Any, *args: Any, **kw: Any) -> str:
+        self._refuse_inside("an INSERT")
+        return str(super().visit_insert(insert_stmt, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_update(self, update_stmt: Any, *args: Any, **kw: Any) -> str:
+        self._refuse_inside("an UPDATE")
+        return str(super().visit_update(update_stmt, *args, **kw))
+
+    def visit_delete(self, delete_stmt: Any, *args: Any, **kw: Any) -> str:
+        self._refuse_inside("a DELETE")
+        return str(super().visit_delete(delete_stmt, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def _refuse_inside(self, what: str) -> None:
+        if self._guards and self.stack:
+            self._refuse(f"{what} inside another statement")
+
+    def _refuse(self, what: str) -> NoReturn:
+        msg = f"{self._role} may not run a statement with {what}: no policy reaches into it"
+        raise PolicyRefused(msg)
 
     def _process_apart(self, predicate: ColumnElement[bool], table: Table) -> str:
         # A subquery in a policy correlates with its own table only, whatever the statement around it reads.
         own = {table, table.metadata.tables[table.key]}
         around = dict(self.stack[-1]) if self.stack else {}
         self.stack.append({**around, "correlate_froms": own, "asfrom_froms": own})  # type: ignore[typeddict-item]
+        self._apart += 1
         try:
             return str(self.process(predicate))
         finally:
+            self._apart -= 1
             self.stack.pop()
 
 
@@ -116,6 +193,9 @@ def compile_statement(statement: Any, kind: str, role: Role) -> Compiled:
     Raises `PolicyRefused` when the role can never run it.
     """
     dialect = dialect_for(kind, role)
+    if role is not Role.SERVICE and not isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
+        msg = f"{role} may not run a {type(statement).__name__}: no policy reaches into it"
+        raise PolicyRefused(msg)
     guarded, checked = _guard(statement, kind, role)
     compiled = guarded.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     slots = tuple(_slot(compiled, name, kind) for name in compiled.positiontup or ())
@@ -139,44 +219,55 @@ def _guard(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
     """The statement with the policies of the table it writes; says whether it now returns a check column."""
     if not isinstance(statement, Insert | Update | Delete):
         return statement, False
-    table: Any = statement.table
-    if role is Role.SERVICE:
-        predicate_for(table, role, _command(statement))
-        return statement, False
+    table = statement.table
+    if not isinstance(table, Table):
+        msg = f"{role} may not write {table}: a statement writes a table itself, never an alias or a join"
+        raise PolicyRefused(msg)
     if isinstance(statement, Insert):
         return _guard_insert(statement, kind, role)
+    # PostgreSQL shows a writer no row that it may not read, so both rules hold, for the old row and for the new.
+    allowed = _rule(table, role, _command(statement), Command.READ)
     if isinstance(statement, Update):
         refuse_columns(table, role, Command.UPDATE, _written(statement))
-        allowed = predicate_for(table, role, Command.UPDATE)
-        if _unreadable(table, kind, role):
-            return statement.where(allowed), False
-        return statement.where(allowed).returning(allowed.label(CHECK_COLUMN)), True
-    return statement.where(predicate_for(table, role, Command.DELETE)), False
+        if allowed is not None:
+            return statement.where(allowed).returning(allowed.label(CHECK_COLUMN)), True
+    return (statement if allowed is None else statement.where(allowed)), False
 
 
 def _guard_insert(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
     table = statement.table
     refuse_columns(table, role, Command.INSERT, _written(statement))
-    check = predicate_for(table, role, Command.INSERT)
+    commands = [Command.INSERT]
     upsert = statement._post_values_clause  # noqa: SLF001 - SQLAlchemy offers no public way to read ON CONFLICT
     if upsert is not None and hasattr(upsert, "update_values_to_set"):
         written = {key if isinstance(key, str) else key.key for key in dict(upsert.update_values_to_set)}
         refuse_columns(table, role, Command.UPDATE, written)
-        allowed = predicate_for(table, role, Command.UPDATE)
-        upsert = copy(upsert)
-        where = upsert.update_whereclause
-        upsert.update_whereclause = allowed if where is None else and_(where, allowed)
-        statement = statement._generate()  # noqa: SLF001 - a copy, so that the declared statement stays as written
-        statement._post_values_clause = upsert  # noqa: SLF001
-        check = and_(check, allowed)
-    if _unreadable(table, kind, role):
+        allowed = _rule(table, role, Command.UPDATE, Command.READ)
+        if allowed is not None:
+            upsert = copy(upsert)
+            where = upsert.update_whereclause
+            upsert.update_whereclause = allowed if where is None else and_(where, allowed)
+            statement = statement._generate()  # noqa: SLF001 - a copy, so that the declared statement stays as written
+            statement._post_values_clause = upsert  # noqa: SLF001
+        commands.append(Command.UPDATE)
+    if rights_of(table, role).read is not None:
+        commands.append(Command.READ)
+    elif kind == "postgresql":
+        # RETURNING needs the right to read; where the writer has none, row level security alone checks.
+        predicate_for(table, role, Command.INSERT)
         return statement, False
-    return statement.returning(check.label(CHECK_COLUMN)), True
+    check = _rule(table, role, *commands)
+    return (statement, False) if check is None else (statement.returning(check.label(CHECK_COLUMN)), True)
 
 
-def _unreadable(table: Table, kind: str, role: Role) -> bool:
-    # PostgreSQL's RETURNING needs the right to read; where the writer has none, row level security alone checks.
-    return kind == "postgresql" and policy_of(table).rights(role).read is None
+def _rule(table: Table, role: Role, *commands: Command) -> _PolicyTerm | None:
+    """What must hold of a row for all these commands; None when nothing must. Refuses a command without a right."""
+    found: list[ColumnElement[bool]] = []
+    for command in commands:
+        predicate = predicate_for(table, role, command)
+        if rights_of(table, role).predicate(command) is not anyone and not any(map(predicate.compare, found)):
+            found.append(predicate)
+    return _PolicyTerm(found, table) if found else None
 
 
 def _command(statement: Any) -> Command:
@@ -186,9 +277,11 @@ def _command(statement: Any) -> Command:
 
 
 def _written(statement: Any) -> set[str]:
-    named = statement._values or {}  # noqa: SLF001 - there is no public way to ask which columns are set
-    chosen = getattr(statement, "_select_names", None) or ()
-    return {key if isinstance(key, str) else key.key for key in (*named, *chosen)}
+    # There is no public way to ask which columns are set.
+    rows = [statement._values or {}, *(row for rows in statement._multi_values for row in rows)]  # noqa: SLF001
+    chosen = [key for row in rows for key in row] + list(getattr(statement, "_select_names", None) or ())
+    # Without any, SQLAlchemy writes every column.
+    return {key if isinstance(key, str) else key.key for key in chosen} or {one.key for one in statement.table.c}
 
 
 def _slot(compiled: Any, name: str, kind: str) -> tuple[str | None, Any, Convert | None]:
@@ -209,6 +302,8 @@ def _writer(kind_of_column: Any, dialect: Any, kind: str) -> Convert | None:
 def _readers(compiled: Any, dialect: Any, kind: str) -> list[tuple[int, Convert]]:
     found: list[tuple[int, Convert]] = []
     for index, entry in enumerate(compiled._result_columns):  # noqa: SLF001
+        if entry.keyname == CHECK_COLUMN:
+            continue
         if isinstance(entry.type, PortableType):
             read: Convert | None = entry.type.readers.get(kind)
         else:

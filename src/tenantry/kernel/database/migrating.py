@@ -25,7 +25,6 @@ from .tables import Base
 from .types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
 
 FOLDER = Path(migrations.__file__).parent
-VERSION_TABLE = "tenantry_schema"
 
 _RENDERED = {
     Id: 'sa.Uuid().with_variant(sa.Text(), "sqlite")',

@@ -221,4 +221,7 @@ def _meaning(error: Any) -> Exception:
         return DatabaseConflict(internal=str(error))
     if isinstance(error, asyncpg.RaiseError):
         return CheckViolation(str(error))
+    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+        # The driver's own DataError, which has no public name: a value it cannot write. The server never saw it.
+        return Unstorable(internal=type(error.__cause__ or error).__name__)
     return DatabaseUnavailable(internal=f"{type(error).__name__}: {error}")

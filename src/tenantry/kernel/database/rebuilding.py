@@ -11,8 +11,9 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from .guards import database_guards, table_guards
-from .migrating import VERSION_TABLE, on_connection, sqlite_path
+from .migrating import on_connection, sqlite_path
 from .postgres import plain_url
+from .revision import VERSION_TABLE, sqlite_revision
 from .tables import Base
 
 LOCK_SECONDS = 10
@@ -49,17 +50,6 @@ async def current(url: str) -> str | None:
         return found
     finally:
         await connection.close()
-
-
-def sqlite_revision(path: Path) -> str | None:
-    """The revision of an SQLite file; None when it has none, or is not there. `sqlite3.Error` when it is no database."""
-    if not path.exists():
-        return None
-    with closing(sqlite3.connect(path)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [VERSION_TABLE]).fetchone():
-            return None
-        row = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608 - a constant
-        return row and str(row[0])
 
 
 async def is_empty(url: str) -> bool:

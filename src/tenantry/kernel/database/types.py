@@ -8,6 +8,7 @@ sort as they should (UUIDv7 and fixed-width UTC).
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import index
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +46,7 @@ def _aware(at: datetime) -> datetime:
 
 
 class UnstorableText(ValueError):
-    """Text that PostgreSQL cannot keep: it holds the character NUL. Refused on both databases alike."""
+    """Text that a database cannot keep: it holds the character NUL or half a surrogate. Refused on both alike."""
 
 
 def _write_json(value: Any) -> str:
@@ -53,8 +54,11 @@ def _write_json(value: Any) -> str:
 
 
 def encode_json(value: Any) -> bytes:
-    """JSON as both databases keep it; raises `UnstorableText` for a NUL anywhere inside."""
-    encoded = _json_encode(value)
+    """JSON as both databases keep it; raises `UnstorableText` for a NUL or half a surrogate anywhere inside."""
+    try:
+        encoded = _json_encode(value)
+    except UnicodeEncodeError as error:
+        raise UnstorableText from error
     if b"\\u0000" in encoded and _ESCAPED_NUL.search(encoded):
         raise UnstorableText
     return encoded
@@ -153,6 +157,8 @@ class Whole(PortableType):
     impl = BigInteger
     on_postgresql = BigInteger()
     on_sqlite = Integer()
+    # SQLite would make a number of "1" and of 1.0, PostgreSQL's driver refuses both.
+    writers = {"sqlite": index}
 
 
 class Bytes(PortableType):

@@ -73,22 +73,20 @@ class Unit(ABC):
 
     async def rows(self, statement: Statement[Row], **given: Any) -> list[Row]:
         """All rows."""
-        compiled, arguments = self._prepare(statement, given)
-        records = self._checked(compiled, await self._fetch(compiled, arguments, slow=statement.slow))
-        return [statement.row(compiled, record) for record in records]
+        compiled, records = await self._records(statement, given)
+        return statement.rows(compiled, records)
 
     async def one_or_none(self, statement: Statement[Row], **given: Any) -> Row | None:
         """The first row, or None."""
-        compiled, arguments = self._prepare(statement, given)
-        records = self._checked(compiled, await self._fetch(compiled, arguments, slow=statement.slow))
+        compiled, records = await self._records(statement, given)
         return statement.row(compiled, records[0]) if records else None
 
     async def one(self, statement: Statement[Row], **given: Any) -> Row:
-        """The first row; raises `NoRow` when there is none."""
-        row = await self.one_or_none(statement, **given)
-        if row is None:
-            raise NoRow(str(statement.expression))
-        return row
+        """The first row, which may be a NULL; raises `NoRow` when there is none."""
+        compiled, records = await self._records(statement, given)
+        if not records:
+            raise NoRow(compiled.sql)
+        return statement.row(compiled, records[0])
 
     async def run(self, statement: Statement[Any], **given: Any) -> int:
         """Run for its effect; answers how many rows it touched."""
@@ -110,6 +108,10 @@ class Unit(ABC):
 
     @abstractmethod
     async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int: ...
+
+    async def _records(self, statement: Statement[Any], given: dict[str, Any]) -> tuple[Compiled, Records]:
+        compiled, arguments = self._prepare(statement, given)
+        return compiled, self._checked(compiled, await self._fetch(compiled, arguments, slow=statement.slow))
 
     def _prepare(self, statement: Statement[Any], given: dict[str, Any]) -> tuple[Compiled, list[Any]]:
         if self._broken:

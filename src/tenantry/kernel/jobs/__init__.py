@@ -1,6 +1,16 @@
 """Background work as rows: written in the transaction that wants it, claimed by lease, retried, dead after a cap."""
 
-from .queries import JobCount
+from .queries import DeadJob, JobCount, counts, dead
 from .worker import enqueue, forget_finished, plan_periodic, run_due, work
 
-__all__ = ["JobCount", "enqueue", "forget_finished", "plan_periodic", "run_due", "work"]
+__all__ = [
+    "DeadJob",
+    "JobCount",
+    "counts",
+    "dead",
+    "enqueue",
+    "forget_finished",
+    "plan_periodic",
+    "run_due",
+    "work",
+]

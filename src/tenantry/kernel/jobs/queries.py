@@ -33,6 +33,16 @@ class JobCount(msgspec.Struct, frozen=True):
     count: int
 
 
+class DeadJob(msgspec.Struct, frozen=True):
+    """A job that used up its attempts, and why its last one failed."""
+
+    id: UUID
+    name: str
+    attempts: int
+    last_error: str | None
+    finished_at: datetime | None
+
+
 _add = statement(
     insert(Jobs)
     .values(
@@ -108,6 +118,14 @@ _forget = statement(
 
 _counts = statement(select(Jobs.status, func.count().label("count")).group_by(Jobs.status), JobCount)
 
+_dead = statement(
+    select(Jobs.id, Jobs.name, Jobs.attempts, Jobs.last_error, Jobs.finished_at)
+    .where(Jobs.status == "dead")
+    .order_by(Jobs.finished_at.desc())
+    .limit(param("limit", Whole())),
+    DeadJob,
+)
+
 
 async def add(db: Unit, job: UUID, name: str, *, payload: dict[str, Any], actor_id: UUID | None, **more: Any) -> bool:
     """Write a job; False when its `once_key` stands already. `more`: `attempts_max`, `once_key`."""
@@ -142,3 +160,8 @@ async def forget(db: Unit, *, before: datetime) -> int:
 async def counts(db: Unit) -> list[JobCount]:
     """Jobs by status."""
     return await db.rows(_counts)
+
+
+async def dead(db: Unit, *, limit: int = 20) -> list[DeadJob]:
+    """The jobs that died last, the newest first."""
+    return await db.rows(_dead, limit=limit)

@@ -3,8 +3,10 @@
 For the demo without the internet and for tests that patch nothing. Never for production: each says so at `/`.
 """
 
+from tenantry.identity import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+
 from .binance import is_reachable, start_binance
-from .identity import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, start_identity
+from .identity import start_identity
 from .identity_people import PEOPLE, Person
 from .server import StandIn
 

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from tenantry.identity import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+
 from .faults import Faults
 from .identity_people import PEOPLE, Person
 from .identity_requests import (
@@ -31,10 +33,6 @@ from .identity_requests import (
 )
 from .identity_tokens import ID_TOKEN_FAULTS, TOKEN_SECONDS, Claims, Grants, Signer
 from .server import StandIn
-
-# No secrets: known to everybody, and good for nothing but a stand-in on loopback.
-DEMO_CLIENT_ID = "tenantry-demo"
-DEMO_CLIENT_SECRET = "demo-secret-not-for-production"  # noqa: S105 -- public on purpose, see above
 
 MODES = ID_TOKEN_FAULTS | {
     *("mix_up_iss", "missing_iss", "wrong_state", "missing_email", "email_unverified"),

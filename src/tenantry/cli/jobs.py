@@ -1,0 +1,91 @@
+"""`tenantry jobs`: background work without a server, and how it stands."""
+
+import asyncio
+import signal
+from typing import Any
+
+import typer
+
+from tenantry.kernel.context import system_context
+from tenantry.kernel.jobs import DeadJob, JobCount, counts, dead, plan_periodic, run_due
+from tenantry.kernel.logs import configure_logs
+from tenantry.kernel.runtime import Runtime
+
+from .declaration import DEFAULT, ProductArgument, read_ready
+from .output import as_json, note, plain
+from .preparing import running
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
+
+_STATUSES = ("queued", "running", "done", "dead")
+
+
+@app.callback()
+def _jobs() -> None:
+    """Run and inspect background jobs."""
+
+
+@app.command("run")
+def run_jobs(
+    product: ProductArgument = DEFAULT,
+    once: bool = typer.Option(False, "--once", help="End when nothing is due any more."),
+) -> None:
+    """Run background jobs without a server, until Ctrl-C. Every `tenantry run` does so too; this is for more of them."""
+    declared, settings = read_ready(product)
+    configure_logs(production=settings.is_production)
+
+    async def work() -> int:
+        async with running(declared, settings, worker=not once) as runtime:
+            return await _until_none_is_due(runtime) if once else await _until_told()
+
+    ran = asyncio.run(work())
+    if once:
+        plain(f"{ran} jobs were run.")
+
+
+@app.command("list")
+def list_jobs(
+    product: ProductArgument = DEFAULT,
+    json: bool = typer.Option(False, "--json", help="Answer with JSON."),
+) -> None:
+    """Count the jobs by status, and show the newest dead ones with what they failed of."""
+    declared, settings = read_ready(product)
+
+    async def look() -> tuple[list[JobCount], list[DeadJob]]:
+        async with running(declared, settings) as runtime, system_context(runtime).service(writes=False) as ctx:
+            return await counts(ctx.db), await dead(ctx.db)
+
+    found, died = asyncio.run(look())
+    numbers = {status: 0 for status in _STATUSES} | {one.status: one.count for one in found}
+    if json:
+        as_json({"counts": numbers, "dead": [_dead_as_json(one) for one in died]})
+        return
+    plain("  ".join(f"{status} {number}" for status, number in numbers.items()))
+    for one in died:
+        plain(f"{one.id}  {one.name}  after {one.attempts} attempts  {one.finished_at:%Y-%m-%d %H:%M:%S}Z")
+        plain(f"    {one.last_error}")
+
+
+def _dead_as_json(one: DeadJob) -> dict[str, Any]:
+    died = f"{one.finished_at:%Y-%m-%dT%H:%M:%SZ}" if one.finished_at else None
+    return {
+        "id": str(one.id), "name": one.name, "attempts": one.attempts, "last_error": one.last_error, "finished_at": died,
+    }  # fmt: skip
+
+
+async def _until_none_is_due(runtime: Runtime) -> int:
+    total = 0
+    await plan_periodic(runtime)
+    while ran := await run_due(runtime):
+        total += ran
+    return total
+
+
+async def _until_told() -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    note("Running background jobs. Stop: Ctrl-C")
+    await stop.wait()
+    note("Stopped.")
+    return 0

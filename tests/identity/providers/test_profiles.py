@@ -1,0 +1,86 @@
+"""What a provider tells is made fit to be stored."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenantry.identity.errors import ProviderAnswerInvalid
+from tenantry.identity.providers.profiles import clean_email, clean_name, external_profile
+
+ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()), st.binary())
+
+
+def profile_of(**changes: object):
+    values = {"email": "ada@example.com", "email_verified": True, "name": "Ada", "image": None, **changes}
+    return external_profile("https://issuer.example", values.pop("subject", "ada-1"), **values)
+
+
+@given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
+def test_any_claims_become_something_the_tables_take(email, verified, name, image):
+    found = profile_of(email=email, email_verified=verified, name=name, image=image)
+    assert found.name is None or (0 < len(found.name) <= 255 and found.name.isprintable())
+    assert found.email is None or 3 <= len(found.email) <= 255
+    assert found.image is None or found.image.startswith("https://")
+    assert not found.email_verified or ((found.email and verified is True) or verified == "true")
+
+
+@pytest.mark.parametrize("subject", [None, "", 7, True, ["ada"], "a" * 256, "a\x00b", "a\nb", "\ud800"])
+def test_a_subject_that_cannot_identify_is_refused(subject):
+    with pytest.raises(ProviderAnswerInvalid):
+        profile_of(subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("Ada.Lovelace@Example.COM", "ada.lovelace@example.com"),
+        ("ÄDA@example.com", "Äda@example.com"),
+        # The Kelvin sign: normalised it is the plain K, which is in somebody else's address.
+        ("\u212aim@example.com", None),
+        ("ada@example.com,eve@example.org", None),
+        ("ada@example.com\n", None),
+        ("Ada <ada@example.com>", None),
+        ('"ada@example.com"@example.org', None),
+        ("ada\uff20example.com", None),
+        ("ada", None),
+        ("a@" + "b" * 255 + ".com", None),
+        (["ada@example.com"], None),
+        (None, None),
+    ],
+)
+def test_email(given, stored):
+    assert clean_email(given) == stored
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("  Ada \t\n Lovelace ", "Ada Lovelace"),
+        ("Ada\u202eecalevoL", "AdaecalevoL"),
+        ("\x00\x07", None),
+        ("", None),
+        ("x" * 300, "x" * 255),
+        (7, None),
+        ("Ada \U0001f9ee", "Ada \U0001f9ee"),
+    ],
+)
+def test_name(given, stored):
+    assert clean_name(given) == stored
+
+
+@pytest.mark.parametrize(
+    "image", ["http://example.com/a.png", "javascript:alert(1)", "https://", "https://a b", "data:,x", "https://[", 7]
+)
+def test_an_image_that_is_no_https_address_is_left_out(image):
+    assert profile_of(image=image).image is None
+
+
+@pytest.mark.parametrize(
+    ("verified", "counts"), [(True, True), ("true", True), (1, False), ("yes", False), (None, False)]
+)
+def test_only_a_plain_yes_verifies_an_address(verified, counts):
+    assert profile_of(email_verified=verified).email_verified is counts
+
+
+def test_no_address_is_never_verified():
+    assert profile_of(email="nonsense").email_verified is False

@@ -1,0 +1,211 @@
+"""A notebook: tables with every kind of column and of policy, on both databases, that no product has."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import ForeignKey, MetaData, UniqueConstraint, select
+from sqlalchemy.schema import CreateTable
+
+from tenantry.kernel.clock import FrozenClock, SystemClock
+from tenantry.kernel.database import Base, Touched, column, id_column
+from tenantry.kernel.database.compiling import dialect_for
+from tenantry.kernel.database.guards import table_guards
+from tenantry.kernel.database.sqlite import register_functions
+from tenantry.kernel.database.tables import NAMING
+from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
+from tenantry.kernel.policies import Policy, Rights, anyone, of_my_organizations, own
+from tenantry.testing import PostgresServer, TestDatabase, postgres_database
+
+
+class Scratch(Base):
+    """Tables of these tests only: not in the metadata that migrations are made from."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Notes(Touched, Scratch):
+    """Everything is the owner's."""
+
+    __tablename__ = "notes"
+    __policy__ = Policy(authenticated=Rights(read=own(), insert=own(), update=own(), delete=own()))
+
+    id = id_column()
+    user_id = column(Id())
+    title = column(Words())
+    number = column(Whole(), server_default="0")
+    parent_id = column(Id(), nullable=True)
+
+    __table_args__ = (UniqueConstraint("user_id", "title"),)
+
+
+def _of_my_notes(row: Any) -> Any:
+    return row.note_id.in_(select(Notes.id).where(Notes.user_id == _me()))
+
+
+def _me() -> Any:
+    return own()({"user_id": Notes.user_id}).right
+
+
+class Comments(Scratch):
+    """Owned through the note; only the text may be changed."""
+
+    __tablename__ = "comments"
+    __policy__ = Policy(
+        authenticated=Rights(
+            read=_of_my_notes,
+            insert=_of_my_notes,
+            update=_of_my_notes,
+            delete=_of_my_notes,
+            update_columns=("text",),
+        )
+    )
+
+    id = id_column()
+    note_id = column(Id(), ForeignKey("notes.id", ondelete="CASCADE"))
+    text = column(Words())
+
+
+class Copies(Scratch):
+    """What INSERT ... SELECT fills."""
+
+    __tablename__ = "copies"
+    __policy__ = Policy(authenticated=Rights(read=own(), insert=own(), delete=own()))
+
+    user_id = column(Id(), primary_key=True)
+    source_id = column(Id(), primary_key=True)
+    number = column(Whole())
+
+
+class Boards(Scratch):
+    """An organization's; strangers read nothing."""
+
+    __tablename__ = "boards"
+    __policy__ = Policy(
+        authenticated=Rights(
+            read=of_my_organizations(), insert=of_my_organizations(), update=of_my_organizations()
+        )
+    )
+
+    id = id_column()
+    organization_id = column(Id())
+    name = column(Words())
+
+
+class Greetings(Scratch):
+    """Everybody's to read, strangers included."""
+
+    __tablename__ = "greetings"
+    __policy__ = Policy(authenticated=Rights(read=anyone), anon=Rights(read=anyone))
+
+    id = id_column()
+    text = column(Words())
+
+
+class Letters(Scratch):
+    """To be written with one's own name, and never read again; some columns of `Secrets` likewise."""
+
+    __tablename__ = "letters"
+    __policy__ = Policy(authenticated=Rights(insert=own()))
+
+    id = id_column()
+    user_id = column(Id())
+    text = column(Words())
+
+
+class Secrets(Scratch):
+    """One column is for nobody's eyes."""
+
+    __tablename__ = "secrets"
+    __policy__ = Policy(
+        authenticated=Rights(read=own(), read_columns=("id", "user_id", "label"), delete=own())
+    )
+
+    id = id_column()
+    user_id = column(Id())
+    label = column(Words())
+    hash = column(Bytes())
+
+
+class Samples(Scratch):
+    """One column of every type."""
+
+    __tablename__ = "samples"
+    __policy__ = Policy(authenticated=Rights(read=own("id"), insert=own("id"), update=own("id")))
+
+    id = id_column()
+    other = column(Id(), nullable=True)
+    at = column(UtcDateTime(), nullable=True)
+    data = column(Json(), nullable=True)
+    flag = column(Flag(), nullable=True)
+    whole = column(Whole(), nullable=True)
+    raw = column(Bytes(), nullable=True)
+    words = column(Words(), nullable=True)
+
+
+TABLES = SimpleNamespace(
+    metadata=Scratch.metadata, Notes=Notes, Comments=Comments, Copies=Copies, Boards=Boards, Greetings=Greetings,
+    Letters=Letters, Secrets=Secrets, Samples=Samples,
+)  # fmt: skip
+
+
+def statements_for(kind: str) -> list[str]:
+    """The scratch tables' DDL with their guards, as a migration would run it."""
+    made = []
+    for table in Scratch.metadata.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=dialect_for(kind, None))))
+        made.extend(table_guards(table, kind))
+    return made
+
+
+@pytest.fixture(scope="session")
+def tables() -> SimpleNamespace:
+    return TABLES
+
+
+@pytest.fixture(scope="session")
+def _scratch_postgres(postgres_server: PostgresServer) -> TestDatabase:
+    database = postgres_database(postgres_server, "scratch")
+
+    async def make() -> None:
+        connection = await asyncpg.connect(database.owner_url)
+        await connection.execute(";\n".join(statements_for("postgresql")))
+        await connection.close()
+
+    # In a thread of its own: a test's event loop runs in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, make()).result()
+    return database
+
+
+@pytest.fixture
+async def scratch(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
+    """An empty database with the scratch tables beside the product's."""
+    if database_kind == "postgresql":
+        database: TestDatabase = request.getfixturevalue("_scratch_postgres")
+        await database.empty()
+        return database
+    path = tmp_path / "scratch.db"
+    shutil.copyfile(request.getfixturevalue("_sqlite"), path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        register_functions(connection, SystemClock())
+        for statement in statements_for("sqlite"):
+            connection.execute(statement)
+    return TestDatabase("sqlite", f"sqlite:///{path}", None, None)
+
+
+@pytest.fixture
+async def bench(
+    scratch: TestDatabase, open_logins: Callable[[TestDatabase, FrozenClock], Awaitable[Any]]
+) -> Any:
+    """The logins of the scratch database."""
+    return await open_logins(scratch, FrozenClock(SystemClock().now()))
