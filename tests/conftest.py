@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tenantry import Google, Meter, Plan, Product
+from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.testing import (
     CALLBACK,
     AppKit,
@@ -69,22 +71,41 @@ async def database(database_kind: str, request: pytest.FixtureRequest, tmp_path:
     return found
 
 
+class FollowedClock:
+    """The provider lives longer than a test; it tells the time of the application that runs now."""
+
+    def __init__(self) -> None:
+        self.clock: Clock = SystemClock()
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+
 @pytest.fixture(scope="session")
-def identity_provider() -> Iterator[StandIn]:
+def provider_clock() -> FollowedClock:
+    return FollowedClock()
+
+
+@pytest.fixture(scope="session")
+def identity_provider(provider_clock: FollowedClock) -> Iterator[StandIn]:
     """The stand-in OpenID Connect provider, over real HTTP on loopback."""
-    with start_identity(redirect_uris=[CALLBACK]) as provider:
+    with start_identity(redirect_uris=[CALLBACK], now=provider_clock.now) as provider:
         yield provider
 
 
 @pytest.fixture
-async def start(database: TestDatabase, identity_provider: StandIn) -> AsyncIterator[Start]:
+async def start(
+    database: TestDatabase, identity_provider: StandIn, provider_clock: FollowedClock
+) -> AsyncIterator[Start]:
     """Start the application: `kit = await start(product, **settings)`."""
     identity_provider.clear()
     async with AsyncExitStack() as stack:
 
         async def begin(product: Product | None = None, **settings: Any) -> AppKit:
             values = {"identity": identity_provider, **settings}
-            return await stack.enter_async_context(AppKit.start(product or small_product(), database, **values))
+            kit = await stack.enter_async_context(AppKit.start(product or small_product(), database, **values))
+            provider_clock.clock = kit.clock
+            return kit
 
         yield begin
 

@@ -76,47 +76,55 @@ class Loose(BaseModel):
 Nested.model_rebuild()
 
 
-def endpoint(*, signature: str) -> Any:
-    """An endpoint of each kind that the rules look at."""
+class Endpoints:
+    """One of each kind that the rules look at."""
 
+    @staticmethod
     async def signed_in(ctx: Read) -> Closed:
         """Describe it."""
 
+    @staticmethod
     async def stranger(ctx: Open) -> Closed:
         """Describe it."""
 
+    @staticmethod
     async def modelless(ctx: Read):
         """Describe it."""
 
+    @staticmethod
     async def raw(ctx: Read) -> Response:
         """Describe it."""
 
+    @staticmethod
     async def undescribed(ctx: Read) -> Closed: ...
 
+    @staticmethod
     async def loose(ctx: Write, body: Loose) -> Closed:
         """Describe it."""
 
+    @staticmethod
     async def nested(ctx: Write, body: Nested) -> Closed:
         """Describe it."""
 
+    @staticmethod
     async def closed(ctx: Write, body: Closed) -> Closed:
         """Describe it."""
 
+    @staticmethod
     def blocking(ctx: Read) -> Closed:
         """Describe it."""
 
+    @staticmethod
     async def leaning(ctx: Read, time: str = Depends(lambda: "now")) -> Closed:
         """Describe it."""
 
-    return locals()[signature]
-
 
 def planted(*planned: tuple[str, str, str], **options: Any) -> list[routes.Door]:
-    """The doors of an application with the given (method, path, signature), in a router that is included."""
+    """The doors of an application with the given (method, path, endpoint), in a router that is included."""
     router = APIRouter()
     options.setdefault("responses", problems(Unauthenticated))
-    for method, path, signature in planned:
-        router.add_api_route(path, endpoint(signature=signature), methods=[method], **options)
+    for method, path, name in planned:
+        router.add_api_route(path, getattr(Endpoints, name), methods=[method], **options)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(router)
     return routes.doors(app)

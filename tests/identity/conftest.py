@@ -39,7 +39,7 @@ def identity_provider(shared_clock: FrozenClock) -> Iterator[StandIn]:
 
 @pytest.fixture
 async def start(database: TestDatabase, identity_provider: StandIn, shared_clock: FrozenClock) -> AsyncIterator[Start]:
-    """Starts the application: `kit = await start(product, **settings)`."""
+    """The application, started by the test: call it with a product and settings, both optional."""
     identity_provider.clear()
     shared_clock.set(START)
     async with AsyncExitStack() as stack:

@@ -10,7 +10,7 @@ from tenantry.app import check
 from tenantry.kernel import Settings
 from tenantry.kernel.addresses import masked
 from tenantry.kernel.logs import configure_logs
-from tenantry.product import Product
+from tenantry.product import Finding, Product
 
 from .declaration import DEFAULT, ProductArgument, read_both, refuse_errors
 from .demo import Demo, stand_ins, wants_demo
@@ -53,17 +53,26 @@ def run(
         with stand_ins(declared, settings) if is_demo else nullcontext(Demo()) as started:
             environment |= started.environment
             settings = read_settings(environment)
+            warnings = _checked(declared, settings)
+            if is_demo and warnings:
+                started.lines["Warnings"] = f"{len(warnings)}, shown by: tenantry check {product}"
+            else:
+                show_findings(warnings)
             started.lines = {"Database": _prepared(declared, settings, with_data=is_demo), **started.lines}
             raise typer.Exit(_serve(declared, environment, listening, started=started, reload=reload))
 
 
-def _prepared(product: Product, settings: Settings, *, with_data: bool) -> str:
-    """Check, migrate, start once; answers what to say about the database."""
+def _checked(product: Product, settings: Settings) -> list[Finding]:
     findings = check(product, settings)
     refuse_errors(findings)
-    show_findings(findings)
-    configure_logs(production=settings.is_production)
+    return findings
+
+
+def _prepared(product: Product, settings: Settings, *, with_data: bool) -> str:
+    """Migrate, start once, and make demo data in a new database; answers what to say about the database."""
     done = migrate_in_development(settings)
+    # After the migration, whose every step would be a line of the log.
+    configure_logs(production=settings.is_production)
     if with_data and done == "made":
         seed_now(product, settings)
         done = "made just now, with demo data"

@@ -4,6 +4,7 @@ import asyncio
 
 import typer
 
+from tenantry.app import check
 from tenantry.blueprints import Seeded, seed as seed_people
 from tenantry.kernel import Settings
 from tenantry.kernel.addresses import masked
@@ -11,7 +12,8 @@ from tenantry.kernel.context import system_context
 from tenantry.product import Product
 from tenantry.testing.standins import PEOPLE
 
-from .declaration import DEFAULT, ProductArgument, read_ready
+from .declaration import DEFAULT, ProductArgument, read_both, refuse_errors
+from .environment import read_environment
 from .failures import Failure
 from .output import plain
 from .preparing import migrate_in_development, running
@@ -25,9 +27,10 @@ def seed(product: ProductArgument = DEFAULT) -> None:
 
     They are Ada (default plan) and Grace (the last plan); the stand-in of `tenantry run` signs in as them.
     """
-    declared, settings = read_ready(product)
+    declared, settings = read_both(product, read_environment())
     if settings.is_production:
         raise Failure("Demo data is refused in production.", "TENANTRY_ENVIRONMENT is production here.")
+    refuse_errors(check(declared, settings))
     migrate_in_development(settings)
     made = seed_now(declared, settings)
     place = settings.sqlite_path or masked(settings.database_url)

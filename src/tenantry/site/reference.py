@@ -1,11 +1,13 @@
 """The API reference as plain values, read from the application's own OpenAPI description."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 _METHODS = ("get", "post", "put", "patch", "delete")
+_WORD = re.compile(r"[a-z0-9]+")
 _PROBLEM = "application/problem+json"
 
 
@@ -70,7 +72,7 @@ def _operation(description: Mapping[str, Any], path: str, method: str, given: Ma
     return Operation(
         method=method.upper(),
         path=path,
-        anchor=f"{method}{path}".translate(str.maketrans({"/": "-", "{": "", "}": "", "_": "-"})).strip("-"),
+        anchor="-".join([method, *_WORD.findall(path)]),
         text=given.get("description") or given.get("summary", ""),
         parameters=tuple(_parameter(description, one) for one in given.get("parameters", ())),
         body=tuple(_members(description, _json_of(given.get("requestBody", {})))),

@@ -10,7 +10,7 @@ from tenantry.kernel.panels import panels_of
 from tenantry.usage import limit_headers
 from tenantry.web import gettext, page
 
-from .attempts import Attempt, attempt
+from .attempts import attempt
 
 pages_router = APIRouter()
 

@@ -24,7 +24,7 @@ MODULE = Module(
     jobs=[Job("usage.forget_old_windows", forget_old_windows, every=timedelta(hours=1))],
     exports=[Export("usage", _collect)],
     service={
-        "consume": "counts for a caller that may not write counters, and commits apart from the caller's unit",
+        "decide": "counts for a caller that may not write counters, and commits apart from the caller's unit",
         "follow_plan": "runs in the unit that changed the plan",
         "forget_old_windows": "deletes windows of every holder",
     },

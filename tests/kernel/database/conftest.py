@@ -91,9 +91,7 @@ class Boards(Scratch):
 
     __tablename__ = "boards"
     __policy__ = Policy(
-        authenticated=Rights(
-            read=of_my_organizations(), insert=of_my_organizations(), update=of_my_organizations()
-        )
+        authenticated=Rights(read=of_my_organizations(), insert=of_my_organizations(), update=of_my_organizations())
     )
 
     id = id_column()
@@ -126,9 +124,7 @@ class Secrets(Scratch):
     """One column is for nobody's eyes."""
 
     __tablename__ = "secrets"
-    __policy__ = Policy(
-        authenticated=Rights(read=own(), read_columns=("id", "user_id", "label"), delete=own())
-    )
+    __policy__ = Policy(authenticated=Rights(read=own(), read_columns=("id", "user_id", "label"), delete=own()))
 
     id = id_column()
     user_id = column(Id())
@@ -204,8 +200,6 @@ async def scratch(database_kind: str, request: pytest.FixtureRequest, tmp_path: 
 
 
 @pytest.fixture
-async def bench(
-    scratch: TestDatabase, open_logins: Callable[[TestDatabase, FrozenClock], Awaitable[Any]]
-) -> Any:
+async def bench(scratch: TestDatabase, open_logins: Callable[[TestDatabase, FrozenClock], Awaitable[Any]]) -> Any:
     """The logins of the scratch database."""
     return await open_logins(scratch, FrozenClock(SystemClock().now()))

@@ -79,7 +79,7 @@ async def verified_claims(token: object, *, keys: SigningKeys, expected: Expecte
 
 @contextmanager
 def _unwarned() -> Iterator[None]:
-    """The library warns of short keys, which are refused here, and of "EdDSA", as many still call Ed25519 (RFC 9864)."""
+    """The library warns of short keys, which are refused here, and of "EdDSA", the old name of Ed25519 (RFC 9864)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)
         yield

@@ -8,12 +8,10 @@ This leans on SQLAlchemy internals (`visit_table`, `positiontup`, `_result_colum
 `tests/kernel/database` compiles every column type on both databases.
 """
 
-from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sqlalchemy import Boolean, ColumnElement, CompoundSelect, Delete, Insert, Select, Table, TableClause, Update, and_
+from sqlalchemy import ColumnElement, CompoundSelect, Delete, Insert, Select, Table, Update
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -22,26 +20,10 @@ from sqlalchemy.sql.selectable import FromClauseAlias
 
 from ..policies import Command, PolicyRefused, Role, anyone, predicate_for, refuse_columns, rights_of
 from .types import Convert, PortableType
+from .writing import CHECK_COLUMN, PolicyTerm, guard_writes
 
-CHECK_COLUMN = "_policy_holds"
 BIND_CTE = "_bound"
 IDENTITY_NAMES = ("_user_id", "_organization_ids")
-
-
-class _PolicyTerm(ColumnElement[bool]):
-    """A table's policy as a part of a statement that writes the table."""
-
-    __visit_name__ = "policy_term"
-    inherit_cache = False
-    type = Boolean()
-
-    def __init__(self, predicates: Sequence[ColumnElement[bool]], table: Table) -> None:
-        self.predicates = predicates
-        self.table = table
-
-    def self_group(self, against: Any = None) -> "_PolicyTerm":
-        del against  # rendered in parentheses; SQLite would otherwise compare it with 1
-        return self
 
 
 class _PolicyCompiler(SQLCompiler):
@@ -58,12 +40,10 @@ class _PolicyCompiler(SQLCompiler):
     def _guards(self) -> bool:
         return self._role is not None and self._role is not Role.SERVICE
 
-    def visit_table(self, table: Table, asfrom: bool = False, iscrud: bool = False, **kw: Any) -> str:  # type: ignore[override]  # noqa: FBT001, FBT002 - SQLAlchemy's own signature
+    def visit_table(self, table: Any, asfrom: bool = False, iscrud: bool = False, **kw: Any) -> str:  # noqa: FBT001, FBT002 - SQLAlchemy's own signature
         text: str = super().visit_table(table, asfrom=asfrom, iscrud=iscrud, **kw)  # type: ignore[no-untyped-call]
         role = self._role
-        if not asfrom or iscrud or role is None or not isinstance(table, Table | TableClause):
-            return text
-        if role is Role.SERVICE and not isinstance(table, Table):
+        if not asfrom or iscrud or role is None or (role is Role.SERVICE and not isinstance(table, Table)):
             return text
         predicate = predicate_for(table, role, Command.READ)
         readable = rights_of(table, role).read_columns
@@ -74,7 +54,7 @@ class _PolicyCompiler(SQLCompiler):
         filtered = f"(SELECT {shown} FROM {text} WHERE {rows})"  # noqa: S608 - made of compiled parts only
         return filtered if kw.get("enclosing_alias") is not None else f"{filtered} AS {text}"
 
-    def visit_policy_term(self, term: _PolicyTerm, **_kw: Any) -> str:
+    def visit_policy_term(self, term: PolicyTerm, **_kw: Any) -> str:
         return f"({' AND '.join(self._process_apart(one, term.table) for one in term.predicates)})"
 
     def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
@@ -196,7 +176,7 @@ def compile_statement(statement: Any, kind: str, role: Role) -> Compiled:
     if role is not Role.SERVICE and not isinstance(statement, Select | CompoundSelect | Insert | Update | Delete):
         msg = f"{role} may not run a {type(statement).__name__}: no policy reaches into it"
         raise PolicyRefused(msg)
-    guarded, checked = _guard(statement, kind, role)
+    guarded, checked = guard_writes(statement, kind, role)
     compiled = guarded.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     slots = tuple(_slot(compiled, name, kind) for name in compiled.positiontup or ())
     columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - the one place that maps rows
@@ -213,75 +193,6 @@ def compile_statement(statement: Any, kind: str, role: Role) -> Compiled:
         names=frozenset(name for name, _, _ in slots if name is not None and name not in IDENTITY_NAMES),
         reads=isinstance(statement, Select | CompoundSelect),
     )
-
-
-def _guard(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
-    """The statement with the policies of the table it writes; says whether it now returns a check column."""
-    if not isinstance(statement, Insert | Update | Delete):
-        return statement, False
-    table = statement.table
-    if not isinstance(table, Table):
-        msg = f"{role} may not write {table}: a statement writes a table itself, never an alias or a join"
-        raise PolicyRefused(msg)
-    if isinstance(statement, Insert):
-        return _guard_insert(statement, kind, role)
-    # PostgreSQL shows a writer no row that it may not read, so both rules hold, for the old row and for the new.
-    allowed = _rule(table, role, _command(statement), Command.READ)
-    if isinstance(statement, Update):
-        refuse_columns(table, role, Command.UPDATE, _written(statement))
-        if allowed is not None:
-            return statement.where(allowed).returning(allowed.label(CHECK_COLUMN)), True
-    return (statement if allowed is None else statement.where(allowed)), False
-
-
-def _guard_insert(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
-    table = statement.table
-    refuse_columns(table, role, Command.INSERT, _written(statement))
-    commands = [Command.INSERT]
-    upsert = statement._post_values_clause  # noqa: SLF001 - SQLAlchemy offers no public way to read ON CONFLICT
-    if upsert is not None and hasattr(upsert, "update_values_to_set"):
-        written = {key if isinstance(key, str) else key.key for key in dict(upsert.update_values_to_set)}
-        refuse_columns(table, role, Command.UPDATE, written)
-        allowed = _rule(table, role, Command.UPDATE, Command.READ)
-        if allowed is not None:
-            upsert = copy(upsert)
-            where = upsert.update_whereclause
-            upsert.update_whereclause = allowed if where is None else and_(where, allowed)
-            statement = statement._generate()  # noqa: SLF001 - a copy, so that the declared statement stays as written
-            statement._post_values_clause = upsert  # noqa: SLF001
-        commands.append(Command.UPDATE)
-    if rights_of(table, role).read is not None:
-        commands.append(Command.READ)
-    elif kind == "postgresql":
-        # RETURNING needs the right to read; where the writer has none, row level security alone checks.
-        predicate_for(table, role, Command.INSERT)
-        return statement, False
-    check = _rule(table, role, *commands)
-    return (statement, False) if check is None else (statement.returning(check.label(CHECK_COLUMN)), True)
-
-
-def _rule(table: Table, role: Role, *commands: Command) -> _PolicyTerm | None:
-    """What must hold of a row for all these commands; None when nothing must. Refuses a command without a right."""
-    found: list[ColumnElement[bool]] = []
-    for command in commands:
-        predicate = predicate_for(table, role, command)
-        if rights_of(table, role).predicate(command) is not anyone and not any(map(predicate.compare, found)):
-            found.append(predicate)
-    return _PolicyTerm(found, table) if found else None
-
-
-def _command(statement: Any) -> Command:
-    if isinstance(statement, Insert):
-        return Command.INSERT
-    return Command.UPDATE if isinstance(statement, Update) else Command.DELETE
-
-
-def _written(statement: Any) -> set[str]:
-    # There is no public way to ask which columns are set.
-    rows = [statement._values or {}, *(row for rows in statement._multi_values for row in rows)]  # noqa: SLF001
-    chosen = [key for row in rows for key in row] + list(getattr(statement, "_select_names", None) or ())
-    # Without any, SQLAlchemy writes every column.
-    return {key if isinstance(key, str) else key.key for key in chosen} or {one.key for one in statement.table.c}
 
 
 def _slot(compiled: Any, name: str, kind: str) -> tuple[str | None, Any, Convert | None]:

@@ -10,6 +10,7 @@ import msgspec
 
 from ..policies import PolicyRefused, Role
 from .compiling import Compiled
+from .connections import Connections
 from .failures import (
     CheckViolation,
     DatabaseConflict,
@@ -41,12 +42,12 @@ class PostgresDatabase:
         self.size = size
         self.timeout_seconds = timeout_seconds
         self.statement_cache = statement_cache
-        self._pool: Any = None
+        self._connections: Connections | None = None
 
     async def open(self) -> None:
         """Open the pool; raises `DatabaseUnavailable` when the server does not answer or refuses the login."""
         try:
-            self._pool = await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(
                 plain_url(self.url),
                 min_size=1,
                 max_size=self.size,
@@ -59,15 +60,13 @@ class PostgresDatabase:
             )
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
+        self._connections = Connections(pool, timeout_seconds=self.timeout_seconds)
 
     async def close(self) -> None:
         """Close every connection, waiting a moment for those in use."""
-        if self._pool is not None:
-            try:
-                await asyncio.wait_for(self._pool.close(), 5)
-            except TimeoutError:
-                self._pool.terminate()
-            self._pool = None
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.close(timeout_seconds=5)
 
     def unit(self, identity: Identity, *, writes: bool) -> "PostgresUnit":
         """A unit of work on this login; it takes a connection at its first statement."""
@@ -75,17 +74,17 @@ class PostgresDatabase:
 
     async def acquire(self) -> Any:
         """A connection of the pool; `DatabaseUnavailable` when none comes free in time."""
-        if self._pool is None:
+        if self._connections is None:
             raise DatabaseUnavailable(internal="the database is not open")
         try:
-            return await self._pool.acquire(timeout=self.timeout_seconds)
+            return await self._connections.take()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
 
-    async def release(self, connection: Any) -> None:
-        """Give a connection back."""
-        if self._pool is not None:
-            await self._pool.release(connection)
+    async def release(self, connection: Any, *, in_order: bool = False) -> None:
+        """Give a connection back; `in_order` when all that ran on it has ended and left nothing behind."""
+        if self._connections is not None:
+            await self._connections.give_back(connection, in_order=in_order)
 
 
 class PostgresUnit(Unit):
@@ -100,21 +99,34 @@ class PostgresUnit(Unit):
 
     async def _fetch(self, compiled: Compiled, arguments: list[Any], *, slow: bool) -> Records:
         del slow
-        if self.writes or self.identity.role is Role.ANON:
+        if self.writes:
             connection = await self._begun()
             return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
-        if not self.writes and not compiled.reads:
+        if not compiled.reads:
             msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
             raise PolicyRefused(msg)
-        connection = await self._database.acquire()
+        if self.identity.role is Role.ANON:
+            return await self._fetch_as_stranger(compiled, arguments)
+        sql = compiled.sql
+        if compiled.bound_sql is not None:
+            sql = compiled.bound_sql
+            self._claims = self._claims or self.identity.claims()
+            arguments.append(self._claims)
+        connection, in_order = await self._database.acquire(), False
         try:
-            if compiled.bound_sql is None:
-                return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
-            if self._claims is None:
-                self._claims = self.identity.claims()
-            return await self._guarded(connection.fetch, compiled.bound_sql, [*arguments, self._claims])  # type: ignore[no-any-return]
+            records: Records = await self._guarded(connection.fetch, sql, arguments)
+            in_order = True
         finally:
-            await self._database.release(connection)
+            await self._database.release(connection, in_order=in_order)
+        return records
+
+    async def _fetch_as_stranger(self, compiled: Compiled, arguments: list[Any]) -> Records:
+        # A role cannot change inside a statement. The transaction ends at once: between two reads nothing is held.
+        connection = await self._begun()
+        try:
+            return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
+        finally:
+            await self._end("ROLLBACK")
 
     async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int:
         if not self.writes:
@@ -166,8 +178,10 @@ class PostgresUnit(Unit):
         self._let_go()
         if connection is None:
             return
+        in_order = False
         try:
             await asyncio.shield(connection.execute(how))
+            in_order = True
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             connection.terminate()
             if how == "COMMIT":
@@ -177,7 +191,7 @@ class PostgresUnit(Unit):
             connection.terminate()
             raise
         finally:
-            await self._database.release(connection)
+            await self._database.release(connection, in_order=in_order)
 
 
 def plain_url(url: str) -> str:

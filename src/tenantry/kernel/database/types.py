@@ -127,7 +127,10 @@ class UtcDateTime(PortableType):
 
 
 class Json(PortableType):
-    """Any JSON value; `jsonb` on PostgreSQL, text on SQLite. Both are read and written by msgspec."""
+    """Any JSON value; `jsonb` on PostgreSQL, text on SQLite. Both are read and written by msgspec.
+
+    NaN and infinities become null. A whole float from 2**53 on comes back from PostgreSQL as an int.
+    """
 
     on_postgresql = postgresql.JSONB(none_as_null=True)
     writers = {"sqlite": _write_json}

@@ -16,6 +16,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # The server asks which revision its database is at.
+    _run("postgresql", "GRANT SELECT ON tenantry_schema TO service_role")
     _run(
         "postgresql",
         "CREATE SCHEMA IF NOT EXISTS tenantry",
@@ -76,6 +78,30 @@ def upgrade() -> None:
     END $$""",
     )
     op.create_table(
+        "attempts",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(key) BETWEEN 1 AND 300", name=op.f("ck_attempts_key_length")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_attempts")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index("ix_attempts_ends_at", ["ends_at"], unique=False)
+
+    op.create_table(
         "audit_log",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("actor_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
@@ -92,6 +118,9 @@ def upgrade() -> None:
             sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
             server_default=_now(),
             nullable=False,
+        ),
+        sa.CheckConstraint(
+            "actor_kind IN ('anonymous', 'user', 'key', 'system')", name=op.f("ck_audit_log_actor_kind_known")
         ),
         sa.CheckConstraint("length(action) BETWEEN 1 AND 100", name=op.f("ck_audit_log_action_length")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
@@ -298,7 +327,7 @@ def upgrade() -> None:
         sa.CheckConstraint("plan_source IN ('default', 'admin')", name=op.f("ck_holders_plan_source_known")),
         sa.CheckConstraint("period_end > period_start", name=op.f("ck_holders_period_forward")),
         sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
-        sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans")),
+        sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans"), ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
         sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
@@ -375,6 +404,25 @@ def upgrade() -> None:
     with op.batch_alter_table("usage_counters", schema=None) as batch_op:
         batch_op.create_index("ix_usage_counters_window_end", ["window_end"], unique=False)
 
+    _run(
+        "postgresql",
+        "CREATE TRIGGER attempts_touch BEFORE UPDATE ON attempts FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE attempts ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE attempts FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON attempts FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON attempts TO service_role",
+        "CREATE POLICY attempts_service_role_select ON attempts FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON attempts TO service_role",
+        "CREATE POLICY attempts_service_role_insert ON attempts FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON attempts TO service_role",
+        "CREATE POLICY attempts_service_role_update ON attempts FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON attempts TO service_role",
+        "CREATE POLICY attempts_service_role_delete ON attempts FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER attempts_touch AFTER UPDATE ON attempts FOR EACH ROW BEGIN UPDATE attempts SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE key = NEW.key; END",
+    )
     _run(
         "postgresql",
         "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION tenantry.refuse_change()",
@@ -598,6 +646,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_log_actor_id_id")
 
     op.drop_table("audit_log")
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.drop_index("ix_attempts_ends_at")
+
+    op.drop_table("attempts")
     _run("postgresql", "DROP SCHEMA tenantry CASCADE", "DROP FUNCTION IF EXISTS auth.uid()")
 
 
