@@ -1,6 +1,8 @@
 """Every test that touches data runs on both databases: ask for `database` (addresses) or `start` (the application)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -62,12 +64,14 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
+def database(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
     """An empty, migrated database, on SQLite and on PostgreSQL."""
     if database_kind == "sqlite":
         return sqlite_database(request.getfixturevalue("_sqlite"), tmp_path)
     found: TestDatabase = request.getfixturevalue("_postgres")
-    await found.empty()
+    # In a thread of its own: a browser test has an event loop of its own in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, found.empty()).result()
     return found
 
 

@@ -17,13 +17,19 @@ Start = Callable[..., Awaitable[AppKit]]
 requests = Meter("requests", per="day")
 
 
-def product_of(**changes: Any) -> Product:
+def _product_of(**changes: Any) -> Product:
     values: dict[str, Any] = {
         "sign_in": [Google()],
         "plans": [Plan("free", price=0, limits={requests: 5}, features=["Five requests a day"])],
         "session_lifetime": timedelta(minutes=60),
     }
     return Product("Acme", **{**values, **changes})
+
+
+@pytest.fixture
+def product_of() -> Callable[..., Product]:
+    """Makes a product: `product_of(sign_in=[...])`."""
+    return _product_of
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +52,7 @@ async def start(database: TestDatabase, identity_provider: StandIn, shared_clock
 
         async def begin(product: Product | None = None, **settings: Any) -> AppKit:
             values = {"identity": identity_provider, "clock": shared_clock, **settings}
-            return await stack.enter_async_context(AppKit.start(product or product_of(), database, **values))
+            return await stack.enter_async_context(AppKit.start(product or _product_of(), database, **values))
 
         yield begin
 

@@ -3,15 +3,18 @@
 import asyncio
 import re
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
 
 from tenantry.holders.models import Holders
 from tenantry.identity.models import Accounts, Sessions, Users
+from tenantry.identity.providers.base import Answer, Attempt, SignInProviders
 from tenantry.kernel.audit import latest_entries
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.database import param, statement
+from tenantry.kernel.database.failures import UnitStillOpen
 from tenantry.kernel.sql import now
 
 HTML = {"accept": "text/html"}
@@ -43,6 +46,12 @@ async def callback(kit, client, person="ada", **headers):
     return await client.get(await kit.consent(person, started), headers=headers)
 
 
+def swap_cookie(client, name, value):
+    """Set a cookie in place of the one that is there; httpx would send both."""
+    client.cookies.delete(name)
+    client.cookies.set(name, value, domain="127.0.0.1")
+
+
 def no_session(client, answer):
     assert "session" not in client.cookies
     assert not any(name.startswith("session=sess_") for name in answer.headers.get_list("set-cookie"))
@@ -57,13 +66,7 @@ async def test_the_first_sign_in_registers(kit):
     assert await count(kit, people, accounts, holders, sessions) == [1, 1, 1, 1]
     async with kit.system.service(writes=False) as ctx:
         told = {(one.action, one.actor_kind, one.actor_id) for one in await latest_entries(ctx.db)}
-    assert told == {("user.registered", "user", _id(me)), ("session.started", "user", _id(me))}
-
-
-def _id(me):
-    from uuid import UUID
-
-    return UUID(me["id"])
+    assert told == {("user.registered", "user", UUID(me["id"])), ("session.started", "user", UUID(me["id"]))}
 
 
 async def test_the_second_sign_in_is_the_same_user(kit):
@@ -272,7 +275,7 @@ async def test_every_part_must_fit(kit, change):
             back = back.replace(state, state[:-1] + ("A" if state[-1] != "A" else "B"))
         case "cookie":
             name = next(name for name in client.cookies if name.startswith("signin-"))
-            client.cookies[name] = client.cookies[name][:-2] + "AA"
+            swap_cookie(client, name, client.cookies[name][:-2] + "AA")
         case "code":
             back = re.sub(r"code=[^&]+", "code=forged", back)
     answer = await client.get(back)
@@ -290,7 +293,7 @@ async def test_a_note_of_another_sign_in_does_not_fit(kit):
     mine = next(name for name in client.cookies if name.startswith("signin-"))
     other = await kit.client()
     await other.get("/auth/demo/start")
-    client.cookies[mine] = next(value for name, value in other.cookies.items() if name.startswith("signin-"))
+    swap_cookie(client, mine, next(value for name, value in other.cookies.items() if name.startswith("signin-")))
     assert (await client.get(back)).json()["code"] == "identity.sign_in_expired"
 
 
@@ -411,9 +414,6 @@ async def test_a_session_that_was_planted_is_not_taken_over(kit):
 
 async def test_nothing_is_asked_of_the_provider_while_a_unit_is_open(kit):
     """The guard of the kernel would have raised; here it is seen to be in force."""
-    from tenantry.identity.providers.base import Answer, Attempt, SignInProviders
-    from tenantry.kernel.database.failures import UnitStillOpen
-
     provider = kit.runtime.port(SignInProviders).get("demo")
     attempt = Attempt("s", "n", "v" * 43, "http://127.0.0.1:8000/auth/demo/callback")
     async with kit.system.service() as ctx:

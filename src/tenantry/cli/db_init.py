@@ -11,6 +11,7 @@ from tenantry.kernel.addresses import login_of, masked
 from tenantry.kernel.database.logins import initialise
 
 from .databases import database_errors, target
+from .environment import read_environment, read_settings
 from .failures import Failure
 from .output import note, plain
 
@@ -30,27 +31,31 @@ def init(
 
     Run again, it changes nothing but the logins' passwords, to those in the addresses. SQLite needs none of it.
     """
-    where = target()
-    if where.settings.database_kind == "sqlite" and (not print_env or where.settings.owner_url is None):
-        plain(f"{where.shown} is SQLite, which has no logins. Next: tenantry db migrate")
-        return
+    settings = read_settings(read_environment())
     if print_env:
-        for name, address in addresses(where.url).items():
-            plain(f"{name}={address}")
-        note("Keep these in .env or a secret store. Next: tenantry db init")
+        _print_addresses(settings)
         return
-    api, service = _logins(where.settings)
+    if settings.database_kind == "sqlite" and settings.owner_url is None:
+        plain(f"{settings.database_url} is SQLite, which has no logins. Next: tenantry db migrate")
+        return
+    where = target()
+    api, service = _logins(settings)
+    timeout = max(1, round(settings.statement_timeout_seconds))
     with database_errors(where.url):
-        asyncio.run(
-            initialise(
-                where.url,
-                api,
-                service,
-                statement_timeout_seconds=max(1, round(where.settings.statement_timeout_seconds)),
-            )
-        )
+        asyncio.run(initialise(where.url, api, service, statement_timeout_seconds=timeout))
     plain(f"{where.shown}: the database, its roles and the logins {login_of(api)} and {login_of(service)} are there.")
     plain("Next: tenantry db migrate")
+
+
+def _print_addresses(settings: Settings) -> None:
+    if settings.owner_url is None:
+        raise Failure(
+            "TENANTRY_OWNER_URL is unset.",
+            "Set it to the PostgreSQL address of the database to be made, with a login that may make databases.",
+        )
+    for name, address in addresses(settings.owner_url).items():
+        plain(f"{name}={address}")
+    note("Keep these in .env or a secret store. Next: tenantry db init")
 
 
 def addresses(owner_url: str) -> dict[str, str]:

@@ -134,6 +134,7 @@ def predicate_for(table: Table, role: Role, command: Command) -> ColumnElement[b
 
 def refuse_columns(table: Table, role: Role, command: Command, named: set[str]) -> None:
     """Refuse a statement that writes, or for `Command.READ` reads, a column its role may not."""
+    predicate_for(table, role, command)
     allowed = rights_of(table, role).columns(command)
     if allowed is not None and (over := named - set(allowed)):
         msg = f"{role} may not {command} column {', '.join(sorted(over))} of {table.name}"

@@ -29,6 +29,6 @@ async def try_price(ctx: SignedIn, request: Request, symbol: Annotated[str, Form
 
 
 @pages_router.api_route("/dashboard/prices", methods=["GET", "HEAD"])
-async def back_to_dashboard() -> RedirectResponse:
+async def back_to_dashboard(_ctx: SignedIn) -> RedirectResponse:
     """Lead a reload or a bookmark of the answer above back to the dashboard."""
     return RedirectResponse("/dashboard", status_code=303)

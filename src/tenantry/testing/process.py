@@ -28,15 +28,16 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def sign_in(self, person: str = "ada") -> httpx2.Client:
+    @contextmanager
+    def sign_in(self, person: str = "ada") -> Iterator[httpx2.Client]:
         """A client that signed in through the stand-in provider, as a browser would."""
-        client = httpx2.Client(base_url=self.url, headers={"Origin": self.url})
-        away = client.get("/auth/demo/start").headers["location"]
-        back = httpx2.get(f"{away}&login_hint={person}").headers["location"]
-        landed = client.get(f"{urlsplit(back).path}?{urlsplit(back).query}")
-        if landed.status_code != 303:
-            raise RuntimeError(f"sign-in as {person} ended with {landed.status_code}: {landed.text[:500]}")
-        return client
+        with httpx2.Client(base_url=self.url, headers={"Origin": self.url}) as client:
+            away = client.get("/auth/demo/start").headers["location"]
+            back = httpx2.get(f"{away}&login_hint={person}").headers["location"]
+            landed = client.get(f"{urlsplit(back).path}?{urlsplit(back).query}")
+            if landed.status_code != 303:
+                raise RuntimeError(f"sign-in as {person} ended with {landed.status_code}: {landed.text[:500]}")
+            yield client
 
 
 @contextmanager

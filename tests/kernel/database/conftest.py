@@ -23,7 +23,7 @@ from tenantry.kernel.database.sqlite import register_functions
 from tenantry.kernel.database.tables import NAMING
 from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
 from tenantry.kernel.policies import Policy, Rights, anyone, of_my_organizations, own
-from tenantry.testing import PostgresServer, TestDatabase, postgres_database
+from tenantry.testing import PostgresServer, TestDatabase, postgres_database, sqlite_database
 
 
 class Scratch(Base):
@@ -110,14 +110,15 @@ class Greetings(Scratch):
 
 
 class Letters(Scratch):
-    """To be written with one's own name, and never read again; some columns of `Secrets` likewise."""
+    """To be written with one's own name, and never read again."""
 
     __tablename__ = "letters"
-    __policy__ = Policy(authenticated=Rights(insert=own()))
+    __policy__ = Policy(authenticated=Rights(insert=own(), insert_columns=("id", "user_id", "text")))
 
     id = id_column()
     user_id = column(Id())
     text = column(Words())
+    status = column(Words(), server_default="new")
 
 
 class Secrets(Scratch):
@@ -183,20 +184,26 @@ def _scratch_postgres(postgres_server: PostgresServer) -> TestDatabase:
     return database
 
 
-@pytest.fixture
-async def scratch(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
-    """An empty database with the scratch tables beside the product's."""
-    if database_kind == "postgresql":
-        database: TestDatabase = request.getfixturevalue("_scratch_postgres")
-        await database.empty()
-        return database
-    path = tmp_path / "scratch.db"
-    shutil.copyfile(request.getfixturevalue("_sqlite"), path)
+@pytest.fixture(scope="session")
+def scratch_template(tmp_path_factory: pytest.TempPathFactory, _sqlite: Path) -> Path:
+    """A SQLite file with the scratch tables, to copy from."""
+    path = tmp_path_factory.mktemp("scratch") / "scratch.db"
+    shutil.copyfile(_sqlite, path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         register_functions(connection, SystemClock())
         for statement in statements_for("sqlite"):
             connection.execute(statement)
-    return TestDatabase("sqlite", f"sqlite:///{path}", None, None)
+    return path
+
+
+@pytest.fixture
+async def scratch(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
+    """An empty database with the scratch tables beside the product's."""
+    if database_kind == "sqlite":
+        return sqlite_database(request.getfixturevalue("scratch_template"), tmp_path)
+    database: TestDatabase = request.getfixturevalue("_scratch_postgres")
+    await database.empty()
+    return database
 
 
 @pytest.fixture

@@ -193,10 +193,9 @@ async def test_numbers_without_a_value_in_json_become_null_on_both(bench: Any, s
     await unit.rollback()
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize("column", ["at", "data", "whole", "raw", "words"])
 async def test_sqlite_tables_are_strict(bench: Any, tables: SimpleNamespace, column: str) -> None:
-    if bench.kind != "sqlite":
-        pytest.skip("PostgreSQL knows no other tables")
     wrong = {"whole": "'x'", "raw": "5"}.get(column, "x'00'")
     with pytest.raises(sqlite3.IntegrityError, match="cannot store"):
         bench.api.writer.execute(f"INSERT INTO samples (id, {column}) VALUES ('a', {wrong})")
@@ -206,8 +205,7 @@ async def test_sqlite_tables_are_strict(bench: Any, tables: SimpleNamespace, col
     assert {one[1] for one in described if not one[5]} <= {"sqlite_schema", "sqlite_temp_schema", "tenantry_schema"}
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_a_flag_is_true_or_false_and_nothing_else(bench: Any) -> None:
-    if bench.kind != "sqlite":
-        pytest.skip("PostgreSQL has a type for it")
     with pytest.raises(sqlite3.IntegrityError, match="flag_flag"):
         bench.api.writer.execute("INSERT INTO samples (id, flag) VALUES ('a', 2)")

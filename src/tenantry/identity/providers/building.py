@@ -12,13 +12,13 @@ from .oidc import OpenIDProvider
 
 
 def sign_in_providers(product: Product, settings: Settings, clock: Clock) -> SignInProviders:
-    """The declared ways in whose credentials are set, in declared order; the demo provider first where there is one.
+    """The declared ways in whose credentials are set, in declared order; the demo provider last where there is one.
 
     In production the demo provider is never built.
     """
     declared = [_build(way, settings, clock) for way in product.sign_in if not missing_settings(way, settings)]
     if settings.demo_issuer is not None and not settings.is_production:
-        declared.insert(0, demo(settings.demo_issuer, clock))
+        declared.append(demo(settings.demo_issuer, clock))
     return SignInProviders(tuple(declared))
 
 

@@ -40,7 +40,7 @@ class _PolicyCompiler(SQLCompiler):
     def _guards(self) -> bool:
         return self._role is not None and self._role is not Role.SERVICE
 
-    def visit_table(self, table: Any, asfrom: bool = False, iscrud: bool = False, **kw: Any) -> str:  # noqa: FBT001, FBT002 - SQLAlchemy's own signature
+    def visit_table(self, table: Any, asfrom: bool = False, iscrud: bool = False, **kw: Any) -> str:  # type: ignore[override]  # noqa: FBT001, FBT002 - SQLAlchemy's own signature
         text: str = super().visit_table(table, asfrom=asfrom, iscrud=iscrud, **kw)  # type: ignore[no-untyped-call]
         role = self._role
         if not asfrom or iscrud or role is None or (role is Role.SERVICE and not isinstance(table, Table)):
@@ -52,7 +52,9 @@ class _PolicyCompiler(SQLCompiler):
         shown = "*" if readable is None else ", ".join(self.preparer.quote(name) for name in readable)
         rows = self._process_apart(predicate, table)
         filtered = f"(SELECT {shown} FROM {text} WHERE {rows})"  # noqa: S608 - made of compiled parts only
-        return filtered if kw.get("enclosing_alias") is not None else f"{filtered} AS {text}"
+        # An alias of the table itself writes its own name behind; one of a subquery around it does not.
+        named_outside = getattr(kw.get("enclosing_alias"), "element", None) is table
+        return filtered if named_outside else f"{filtered} AS {text}"
 
     def visit_policy_term(self, term: PolicyTerm, **_kw: Any) -> str:
         return f"({' AND '.join(self._process_apart(one, term.table) for one in term.predicates)})"

@@ -212,30 +212,34 @@ async def _prepare_connection(connection: Any) -> None:
 
 
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_UNSTORABLE = (asyncpg.DataError, asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 
 
 def _meaning(error: Any) -> Exception:
     """The same words for what either database refuses."""
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return _violation(error)
+    # The driver's own DataError, a value it cannot write, has no public name; the server's has.
+    if isinstance(error, _UNSTORABLE) or (isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)):
+        return Unstorable(internal=type(error.__cause__ or error).__name__)
+    if isinstance(error, _CONFLICTS):
+        return DatabaseConflict(internal=str(error))
     match error:
-        case asyncpg.UniqueViolationError() | asyncpg.ExclusionViolationError():
-            return UniqueViolation(error.constraint_name or "")
-        case asyncpg.CheckViolationError():
-            return CheckViolation(error.constraint_name or "")
-        case asyncpg.NotNullViolationError():
-            return CheckViolation(f"{error.table_name}.{error.column_name}")
-        case asyncpg.ForeignKeyViolationError():
-            return ForeignKeyViolation(error.constraint_name or "")
+        case asyncpg.RaiseError():
+            return CheckViolation(str(error))
         case asyncpg.InFailedSQLTransactionError():
             return RuntimeError("the transaction had failed before")
         case asyncpg.SyntaxOrAccessError():
             return RuntimeError(f"PostgreSQL does not accept a statement of ours: {error}")
-        case asyncpg.DataError() | asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
-            return Unstorable(internal=type(error).__name__)
-    if isinstance(error, _CONFLICTS):
-        return DatabaseConflict(internal=str(error))
-    if isinstance(error, asyncpg.RaiseError):
-        return CheckViolation(str(error))
-    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-        # The driver's own DataError, which has no public name: a value it cannot write. The server never saw it.
-        return Unstorable(internal=type(error.__cause__ or error).__name__)
     return DatabaseUnavailable(internal=f"{type(error).__name__}: {error}")
+
+
+def _violation(error: Any) -> Exception:
+    match error:
+        case asyncpg.UniqueViolationError() | asyncpg.ExclusionViolationError():
+            return UniqueViolation(error.constraint_name or "")
+        case asyncpg.ForeignKeyViolationError() | asyncpg.RestrictViolationError():
+            return ForeignKeyViolation(error.constraint_name or "")
+        case asyncpg.NotNullViolationError():
+            return CheckViolation(f"{error.table_name}.{error.column_name}")
+    return CheckViolation(error.constraint_name or "")
