@@ -45,7 +45,9 @@ def ratios(
     """One row a limit: our figure beside that of another way; `limits` maps a way's name to the target in words."""
     unit = {"cpu_us": "CPU µs", "p50_us": "p50 µs", "per_second": "per second"}[figure]
     value = getattr(found[ours], figure)
-    return [Row(title or ours, value, unit, name, getattr(found[name], figure), target) for name, target in limits.items()]
+    return [
+        Row(title or ours, value, unit, name, getattr(found[name], figure), target) for name, target in limits.items()
+    ]
 
 
 def _better(one: Sample, other: Sample) -> Sample:

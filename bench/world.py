@@ -1,9 +1,10 @@
-"""The table and the databases the benches read and write: people with twenty notes each, on SQLite and on PostgreSQL."""
+"""What the benches read and write: people with twenty notes each, on SQLite and on PostgreSQL."""
 
 import asyncio
+import itertools
 import json
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,14 @@ def as_person(n: int) -> Identity:
     return Identity(Role.AUTHENTICATED, person(n))
 
 
+def notes(people: int) -> Iterator[tuple[Any, ...]]:
+    """Everybody's notes, as values of Python, in the order of the table's columns."""
+    details = {"tags": ["first", "second"], "pinned": False, "words": 80}
+    for n, i in itertools.product(range(people), range(NOTES_EACH)):
+        at = _BEGIN + timedelta(minutes=n + i * 1_000)
+        yield note_of(n, i), person(n), f"Note {i} of {n}", "word " * 80, details, at
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A migrated PostgreSQL database; `bare_url` is a login that row level security does not apply to."""
@@ -87,6 +96,7 @@ class Server:
     api: PostgresDatabase
     service: PostgresDatabase
     bare_url: str
+    owner_url: str
     pid: int
 
 
@@ -103,7 +113,7 @@ async def sqlite(people: int) -> AsyncIterator[SqliteDatabase]:
             for sql in _definition("sqlite"):
                 connection.execute(sql)
             connection.executemany("INSERT INTO users (id, email) VALUES (?, ?)", _text_rows(_people(people)))
-            connection.executemany("INSERT INTO bench_notes VALUES (?, ?, ?, ?, ?, ?)", _text_rows(_notes(people)))
+            connection.executemany("INSERT INTO bench_notes VALUES (?, ?, ?, ?, ?, ?)", _text_rows(notes(people)))
             connection.execute("COMMIT")
             connection.execute("ANALYZE")
             yield database
@@ -127,7 +137,7 @@ async def postgres(server: PostgresServer, people: int, *, pool: int = 10) -> As
         for sql in _definition("postgresql"):
             await owner.execute(sql)
         await owner.copy_records_to_table("users", columns=("id", "email"), records=_people(people))
-        await owner.copy_records_to_table("bench_notes", records=_notes(people))
+        await owner.copy_records_to_table("bench_notes", records=_json_rows(notes(people)))
         for sql in ("VACUUM ANALYZE", "CREATE ROLE bench_bare LOGIN BYPASSRLS PASSWORD 'bare'"):
             await owner.execute(sql)
         await owner.execute("GRANT CONNECT ON DATABASE bench TO bench_bare")
@@ -140,7 +150,8 @@ async def postgres(server: PostgresServer, people: int, *, pool: int = 10) -> As
     bare = urlsplit(made.api_url)._replace(netloc=f"bench_bare:bare@{server.host}:{server.port}").geturl()
     await asyncio.gather(api.open(), service.open())
     try:
-        yield Server(api, service, bare, int((server.data_dir / "postmaster.pid").read_text().split()[0]))
+        pid = int((server.data_dir / "postmaster.pid").read_text().split()[0])
+        yield Server(api, service, bare, made.owner_url or "", pid)
     finally:
         await asyncio.gather(api.close(), service.close())
 
@@ -148,7 +159,7 @@ async def postgres(server: PostgresServer, people: int, *, pool: int = 10) -> As
 def _definition(kind: str) -> list[str]:
     table: Any = Notes.__table__
     dialect = dialect_for(kind, None)
-    made = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
+    made: list[Any] = [CreateTable(table), *(CreateIndex(index) for index in table.indexes)]
     return [*(str(one.compile(dialect=dialect)) for one in made), *table_guards(table, kind)]
 
 
@@ -156,17 +167,17 @@ def _people(people: int) -> list[tuple[Any, ...]]:
     return [(person(n), f"person{n}@example.com") for n in range(people)]
 
 
-def _notes(people: int) -> list[tuple[Any, ...]]:
-    details = json.dumps({"tags": ["first", "second"], "pinned": False, "words": 80})
-    return [
-        (note_of(n, i), person(n), f"Note {i} of {n}", "word " * 80, details, _BEGIN + timedelta(minutes=n + i * 1_000))
-        for n in range(people)
-        for i in range(NOTES_EACH)
-    ]
-
-
-def _text_rows(rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _text_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     for row in rows:
-        yield tuple(
-            f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else str(value) for value in row
-        )
+        yield tuple(_text(value) for value in row)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def _json_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield tuple(json.dumps(value) if isinstance(value, dict) else value for value in row)

@@ -5,11 +5,15 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import select, update
 
 from house.rules.grants import open_tables, wrong_grants
 from house.rules.live import schema_of
 from house.rules.tables import all_tables
 from house.rules.tree import unexcused
+from tenantry.holders.models import Holders, Plans
+from tenantry.identity.models import Accounts, Users
+from tenantry.kernel.database import param, statement
 from tenantry.testing import PostgresServer, TestDatabase, postgres_database
 
 
@@ -79,6 +83,18 @@ def untouched(schema: dict[str, str], tables: list[Any]) -> list[str]:
 async def test_every_updated_at_is_kept_by_a_trigger(database):
     schema = await schema_of(database.owner_url or database.api_url)
     assert untouched(schema, all_tables()) == []
+
+
+@pytest.mark.parametrize("table", [Users, Accounts, Plans, Holders])
+async def test_a_change_moves_updated_at_and_never_created_at(kit, table):
+    await kit.sign_in("ada")
+    forged = await kit.move(hours=1)
+    async with kit.system.service() as ctx:
+        (created, *_) = await ctx.db.rows(statement(select(table.created_at)))
+        await ctx.db.run(statement(update(table).values(created_at=param("forged"))), forged=forged)
+    async with kit.system.service(writes=False) as ctx:
+        assert (await ctx.db.rows(statement(select(table.created_at))))[0] == created < forged
+        assert set(await ctx.db.rows(statement(select(table.updated_at)))) == {forged}
 
 
 async def test_a_missing_trigger_is_found(database):

@@ -29,6 +29,17 @@ def test_a_use_without_reason_is_found(text, tmp_path):
     assert list(unexplained(files, {"room": {"actions": "a reason"}})) == []
 
 
+def test_a_function_speaks_for_the_private_ones_it_calls(tmp_path):
+    private = (
+        "async def act(ctx):\n    await _act(ctx)\nasync def _act(ctx):\n    async with ctx.service() as working: ..."
+    )
+    files = sources(plant(tmp_path, {"room/actions.py": private}))
+    assert [one.place for one in unexplained(files, {})] == ["room/actions.py:_act"]
+    assert list(unexplained(files, {"room": {"act": "a reason"}})) == []
+    public = sources(plant(tmp_path, {"room/actions.py": private.replace("_act", "other")}))
+    assert [one.place for one in unexplained(public, {"room": {"act": "a reason"}})] == ["room/actions.py:other"]
+
+
 def test_a_reason_for_nothing_is_found(tmp_path):
     files = sources(plant(tmp_path, {"room/actions.py": "async def act(ctx): ..."}))
     assert [one.place for one in unexplained(files, {"room": {"gone": "a reason"}})] == ["room"]

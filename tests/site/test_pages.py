@@ -123,7 +123,9 @@ async def test_a_stranger_is_sent_to_the_sign_in_and_back(coinlens, browse, path
     assert (sent.status_code, sent.headers["location"]) == (303, f"/signin?return_to={path}%3Ffrom%3Dmail")
     back = await client.get(sent.headers["location"])
     assert back.status_code == 200
-    started = await client.get(re.search(r'href="(http[^"]*/auth/demo/start[^"]*)"', back.text)[1].replace("&amp;", "&"))
+    started = await client.get(
+        re.search(r'href="(http[^"]*/auth/demo/start[^"]*)"', back.text)[1].replace("&amp;", "&")
+    )
     landed = await coinlens.finish_sign_in(client, "ada", started)
     assert (landed.status_code, landed.headers["location"]) == (303, f"{path}?from=mail")
 

@@ -18,7 +18,7 @@ from tenantry.kernel.health import Metrics, health_router
 from tenantry.kernel.http import Frame
 from tenantry.kernel.logs import access_log
 from tenantry.kernel.problem_handlers import install_problem_handlers
-from tenantry.kernel.problems import Internal, Invalid, Malformed, TooLarge
+from tenantry.kernel.problems import Internal, Invalid, Malformed, TooLarge, UnsupportedMediaType, WrongHost
 from tenantry.kernel.raw_input import repeatable_queries
 from tenantry.kernel.routing import index_routes
 from tenantry.kernel.runtime import Runtime
@@ -34,6 +34,7 @@ from .lifespan import Resource, lifespan_of, schema_revision
 
 PACKAGE = Path(tenantry.__file__).parent
 BODY_BYTES_MAX = 1024 * 1024
+COMMON_PROBLEMS = problems(Malformed, Invalid, TooLarge, UnsupportedMediaType, WrongHost, Internal)
 
 
 def create_app(
@@ -66,7 +67,6 @@ def create_app(
         max_body_size=BODY_BYTES_MAX,
         # Looked up on every request even where no exporter is configured.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        responses=problems(Malformed, Invalid, TooLarge, Internal),
         lifespan=lifespan_of(runtime, resources, worker=worker),
     )
     app.state.runtime = runtime
@@ -130,11 +130,12 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
     for router in routers:
         # Appended, not included: an included router is searched as a branch of its own.
         app.router.routes.extend(router.routes)
-    for module in modules:
-        for page in module.pages:
-            for route in page.routes:
-                if isinstance(route, APIRoute):
-                    route.include_in_schema = False
+    pages = {id(route) for module in modules for page in module.pages for route in page.routes}
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.include_in_schema = route.include_in_schema and id(route) not in pages
+            # What the frame and the parser may answer to any request; a route's own word goes before it.
+            route.responses = {**COMMON_PROBLEMS, **route.responses}
 
 
 def _add_pages(app: FastAPI, settings: Settings) -> None:

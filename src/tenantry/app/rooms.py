@@ -31,7 +31,11 @@ KERNEL = Module(
         "GET /metrics": "answers only to private addresses; 404 elsewhere",
         "GET /openapi.json": "the description of the API is public",
     },
-    service={"jobs": "claims and settles everybody's jobs", "mail": "reads the mail it delivers", "attempts": "counts for strangers"},
+    service={
+        "jobs": "claims and settles everybody's jobs",
+        "mail": "reads the mail it delivers",
+        "attempts": "counts for strangers",
+    },
 )
 
 ROOMS: tuple[Module, ...] = (KERNEL, IDENTITY, USAGE, SOURCES, SITE)

@@ -12,7 +12,7 @@ from tenantry.kernel import Context
 from tenantry.kernel.context import Holder
 from tenantry.kernel.windows import window_end, window_start
 from tenantry.product import Meter
-from tenantry.usage import record
+from tenantry.usage import Window, record
 
 DAYS = 30
 MONTHS = 6
@@ -82,9 +82,9 @@ async def _usage(ctx: Context, holder: Holder) -> int:
         if quota == 0:
             continue  # The plan does not have this meter.
         for at, percent in _past(meter, ctx.clock.now()):
-            start, end = window_start(meter.per, at), window_end(meter.per, at)
             used = (quota or _WITHOUT_LIMIT) * percent // 100
-            written += await record(ctx.db, holder, meter.name, start=start, end=end, used=used, quota=quota)
+            start, end = window_start(meter.per, at), window_end(meter.per, at)
+            written += await record(ctx.db, holder, Window(meter.name, start, end, used, quota))
     return written
 
 

@@ -1,6 +1,7 @@
 """`tenantry check`: everything that is wrong, at once."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -14,7 +15,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 @app.command()
 def check(
     product: ProductArgument = DEFAULT,
-    json: bool = typer.Option(False, "--json", help="Answer with JSON."),
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False,
 ) -> None:
     """Say everything that is wrong with a product and the settings. No database is needed.
 
@@ -23,7 +25,11 @@ def check(
     declared, findings = find_everything(product, read_environment())
     errors = sum(one.level == "error" for one in findings)
     if json:
-        answer = {"ok": not errors, "product": declared and declared.name, "findings": [asdict(one) for one in findings]}
+        answer = {
+            "ok": not errors,
+            "product": declared and declared.name,
+            "findings": [asdict(one) for one in findings],
+        }
         as_json(answer)
     else:
         show_findings(findings)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -21,7 +22,7 @@ from .environment import read_environment, read_settings
 from .failures import Failure
 from .output import plain
 
-YES = typer.Option(False, "--yes", "-y", help="Do not ask.")
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _INIT = "Run `tenantry db init` first; it makes the database, the roles and the logins."
 

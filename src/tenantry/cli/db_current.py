@@ -1,6 +1,7 @@
 """`tenantry db current`: where the database is."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
@@ -13,7 +14,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.command()
-def current(json: bool = typer.Option(False, "--json", help="Answer with JSON.")) -> None:
+def current(*, json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False) -> None:
     """Say which revision the database is at, and which are to come. Status 1 when it is behind."""
     where = target()
     with database_errors(where.url):

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from typing import Annotated
 from urllib.parse import quote, unquote, urlsplit
 
 import typer
@@ -23,9 +24,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def init(
-    print_env: bool = typer.Option(
-        False, "--print-env", help="Only print the three addresses, with new passwords, for .env or a secret store."
-    ),
+    *,
+    print_env: Annotated[
+        bool,
+        typer.Option(
+            "--print-env", help="Only print the three addresses, with new passwords, for .env or a secret store."
+        ),
+    ] = False,
 ) -> None:
     """Make the database, the roles and the logins that the three addresses name (PostgreSQL).
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from typing import Annotated
 
 import typer
 
 from tenantry.kernel.database.migrating import print_sql, upgrade
 
-from .databases import YES, Target, confirm, database_errors, pending, show_steps, standing, target
+from .databases import Target, Yes, confirm, database_errors, pending, show_steps, standing, target
 from .output import note, plain
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -15,9 +16,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def migrate(
-    to: str | None = typer.Option(None, metavar="REVISION", help="Stop at this revision; else at the newest."),
-    sql: bool = typer.Option(False, "--sql", help="Print the SQL instead of running it."),
-    yes: bool = YES,
+    *,
+    to: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="Stop at this revision; else at the newest.")
+    ] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Bring the database to the newest revision. Production sees the plan first and is asked.
 

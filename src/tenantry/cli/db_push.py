@@ -1,13 +1,14 @@
 """`tenantry db push`: the schema straight from the models."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
 import tenantry.app  # noqa: F401 - every room's models
 from tenantry.kernel.database.rebuilding import create, drop, is_empty
 
-from .databases import YES, confirm, database_errors, target
+from .databases import Yes, confirm, database_errors, target
 from .failures import Failure
 from .output import plain
 
@@ -16,8 +17,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def push(
-    drop_first: bool = typer.Option(False, "--drop", help="Drop every table with its rows first."),
-    yes: bool = YES,
+    *,
+    drop_first: Annotated[bool, typer.Option("--drop", help="Drop every table with its rows first.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Make the schema straight from the models, without a migration. Refused in production.
 

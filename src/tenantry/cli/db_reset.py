@@ -8,14 +8,14 @@ from tenantry.kernel.database.migrating import upgrade
 from tenantry.kernel.database.rebuilding import drop
 from tenantry.migrations import HEAD
 
-from .databases import YES, confirm, database_errors, target
+from .databases import Yes, confirm, database_errors, target
 from .output import plain
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.command()
-def reset(yes: bool = YES) -> None:
+def reset(*, yes: Yes = False) -> None:
     """Drop every table with its rows, and migrate from the beginning. Refused in production."""
     where = target()
     where.refuse_production("Dropping every table")

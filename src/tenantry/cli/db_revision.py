@@ -3,6 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -16,13 +17,13 @@ from .databases import database_errors
 from .failures import Failure
 from .output import plain
 
-
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.command()
 def revision(
-    message: str = typer.Option(..., "--message", "-m", help="What the revision does, in a sentence."),
+    *,
+    message: Annotated[str, typer.Option("--message", "-m", help="What the revision does, in a sentence.")],
 ) -> None:
     """Write the next migration from the difference between the models and the migrations there are.
 

@@ -1,13 +1,14 @@
 """`tenantry db rollback`: going back."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
 from tenantry.kernel.database.migrating import downgrade, revisions
 from tenantry.kernel.database.rebuilding import current
 
-from .databases import YES, confirm, database_errors, pending, show_steps, standing, target
+from .databases import Yes, confirm, database_errors, pending, show_steps, standing, target
 from .failures import Failure
 from .output import plain
 
@@ -16,8 +17,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def rollback(
-    to: str | None = typer.Option(None, metavar="REVISION", help="Go back to this one, or to `base`; else one step."),
-    yes: bool = YES,
+    *,
+    to: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="Go back to this one, or to `base`; else one step.")
+    ] = None,
+    yes: Yes = False,
 ) -> None:
     """Take revisions back, the newest first. What their tables and columns hold is lost."""
     where = target()
@@ -29,7 +33,7 @@ def rollback(
         confirm("Take them back now?", yes=yes)
         asyncio.run(downgrade(where.url, to or "-1"))
         left = asyncio.run(current(where.url))
-    plain(f"Done: revision {left or 'none'}.")
+    plain(f"Done: {where.shown} {standing(left)}.")
 
 
 def _steps_back(found: str | None, to: str | None) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ DEFAULT = "product.py"
 
 ProductArgument = Annotated[
     str,
-    typer.Argument(metavar="[PRODUCT]", help=f"A .py file or a blueprint ({', '.join(NAMES)}).", show_default=True),
+    typer.Argument(metavar="PRODUCT", help=f"A .py file or a blueprint ({', '.join(NAMES)}).", show_default=True),
 ]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -28,9 +28,10 @@ def _jobs() -> None:
 @app.command("run")
 def run_jobs(
     product: ProductArgument = DEFAULT,
-    once: bool = typer.Option(False, "--once", help="End when nothing is due any more."),
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is due any more.")] = False,
 ) -> None:
-    """Run background jobs without a server, until Ctrl-C. Every `tenantry run` does so too; this is for more of them."""
+    """Run background jobs without a server, until Ctrl-C. Every `tenantry run` does so too; this adds hands."""
     declared, settings = read_ready(product)
     configure_logs(production=settings.is_production)
 
@@ -46,7 +47,8 @@ def run_jobs(
 @app.command("list")
 def list_jobs(
     product: ProductArgument = DEFAULT,
-    json: bool = typer.Option(False, "--json", help="Answer with JSON."),
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False,
 ) -> None:
     """Count the jobs by status, and show the newest dead ones with what they failed of."""
     declared, settings = read_ready(product)
@@ -56,7 +58,7 @@ def list_jobs(
             return await counts(ctx.db), await dead(ctx.db)
 
     found, died = asyncio.run(look())
-    numbers = {status: 0 for status in _STATUSES} | {one.status: one.count for one in found}
+    numbers = dict.fromkeys(_STATUSES, 0) | {one.status: one.count for one in found}
     if json:
         as_json({"counts": numbers, "dead": [_dead_as_json(one) for one in died]})
         return
@@ -69,8 +71,12 @@ def list_jobs(
 def _dead_as_json(one: DeadJob) -> dict[str, Any]:
     died = f"{one.finished_at:%Y-%m-%dT%H:%M:%SZ}" if one.finished_at else None
     return {
-        "id": str(one.id), "name": one.name, "attempts": one.attempts, "last_error": one.last_error, "finished_at": died,
-    }  # fmt: skip
+        "id": str(one.id),
+        "name": one.name,
+        "attempts": one.attempts,
+        "last_error": one.last_error,
+        "finished_at": died,
+    }
 
 
 async def _until_none_is_due(runtime: Runtime) -> int:

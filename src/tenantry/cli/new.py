@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -15,7 +16,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def new(
-    name: str = typer.Argument(help="The product's name, or a path that ends with it: `shop`, `work/shop`."),
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The product's name, or a path that ends with it: `shop`, `work/shop`."),
+    ],
 ) -> None:
     """Make a folder with product.py, .env.example, .gitignore and README.md. Nothing that exists is overwritten."""
     folder = Path(name)
@@ -29,7 +33,9 @@ def new(
             with (folder / file).open("x", encoding="utf-8") as out:
                 out.write(text)
     except OSError as error:
-        raise Failure(f"{error.filename or folder} cannot be written: {error.strerror}.", "Choose another place.") from error
+        raise Failure(
+            f"{error.filename or folder} cannot be written: {error.strerror}.", "Choose another place."
+        ) from error
     plain(f"Made {folder}: {', '.join(files(title))}.\n\nNext:\n  cd {shlex.quote(str(folder))}\n  tenantry run")
 
 

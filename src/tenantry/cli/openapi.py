@@ -3,6 +3,7 @@
 import json
 import secrets
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from pydantic import SecretStr
@@ -20,7 +21,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 @app.command()
 def openapi(
     product: ProductArgument = DEFAULT,
-    out: Path | None = typer.Option(None, "--out", metavar="FILE", help="Write to a file instead of printing."),
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write to a file instead of printing.")
+    ] = None,
 ) -> None:
     """Print the OpenAPI document of a product. Neither settings nor a database are needed."""
     # A key of its own, so that none is made in var/ for a command that keeps nothing.

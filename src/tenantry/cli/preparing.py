@@ -39,7 +39,7 @@ def migrate_in_development(settings: Settings) -> str:
 
 @asynccontextmanager
 async def running(product: Product, settings: Settings, *, worker: bool = False) -> AsyncIterator[Runtime]:
-    """The application without a server: databases open, plans written. Raises Refused, or Failure without a database."""
+    """The application without a server: databases open, plans written. Raises Refused and Failure."""
     try:
         app = create_app(product, settings, worker=worker)
         async with app.router.lifespan_context(app):
@@ -48,7 +48,9 @@ async def running(product: Product, settings: Settings, *, worker: bool = False)
         raise Refused(refused.findings) from refused
     except DatabaseUnavailable as error:
         where = masked(settings.database_url)
-        raise Failure(f"{where}: the database does not answer: {error.internal}.", "Start it, or correct the address.") from error
+        raise Failure(
+            f"{where}: the database does not answer: {error.internal}.", "Start it, or correct the address."
+        ) from error
 
 
 def prove(product: Product, settings: Settings) -> None:

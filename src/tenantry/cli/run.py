@@ -1,7 +1,9 @@
 """`tenantry run`: a product, served."""
 
+import logging
 import socket
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -13,28 +15,37 @@ from tenantry.kernel.logs import configure_logs
 from tenantry.product import Finding, Product
 
 from .declaration import DEFAULT, ProductArgument, read_both, refuse_errors
-from .demo import Demo, stand_ins, wants_demo
+from .demo import Demo, wants_demo
 from .environment import read_environment, read_settings
 from .failures import Failure
+from .lazy import load_module
 from .output import say, show_findings
 from .preparing import migrate_in_development, prove
-from .seed import seed_now
 from .serving import PRODUCT, serve_and_reload, serve_here, serve_in_processes
 from .sockets import listen, port_of
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
+Host = Annotated[str | None, typer.Option(help="Address to listen on; else TENANTRY_HOST.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one; else TENANTRY_PORT.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=512, help="Server processes; else TENANTRY_WORKERS.")]
+Reload = Annotated[bool, typer.Option("--reload", help="Start again when the product's files change; in development.")]
+UseDemo = Annotated[
+    bool | None,
+    typer.Option("--demo/--no-demo", help="Stand-ins and demo data: the default in development, never in production."),
+]
+
+
 @app.command()
 def run(
     product: ProductArgument = DEFAULT,
-    host: str | None = typer.Option(None, help="Address to listen on; else TENANTRY_HOST."),
-    port: int | None = typer.Option(None, min=0, max=65535, help="Port; 0 takes a free one; else TENANTRY_PORT."),
-    workers: int | None = typer.Option(None, min=1, max=512, help="Server processes; else TENANTRY_WORKERS."),
-    reload: bool = typer.Option(False, "--reload", help="Start again when the product's files change; development."),
-    demo: bool | None = typer.Option(
-        None, "--demo/--no-demo", help="Stand-ins and demo data; by default in development, never in production."
-    ),
+    *,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    reload: Reload = False,
+    demo: UseDemo = None,
 ) -> None:
     """Serve a product: pages and API, until Ctrl-C.
 
@@ -46,11 +57,10 @@ def run(
     declared, settings = read_both(product, environment)
     if reload and settings.is_production:
         raise Failure("--reload is refused in production.", "Leave --reload out.")
+    is_demo = wants_demo(settings, asked=demo)
     with closing(listen(settings.host, 0 if port == 0 else settings.port)) as listening:
         environment |= {"TENANTRY_PORT": str(port_of(listening)), PRODUCT: product}
-        settings = read_settings(environment)
-        is_demo = wants_demo(settings, demo)
-        with stand_ins(declared, settings) if is_demo else nullcontext(Demo()) as started:
+        with _stand_ins(declared, read_settings(environment), wanted=is_demo) as started:
             environment |= started.environment
             settings = read_settings(environment)
             warnings = _checked(declared, settings)
@@ -60,6 +70,13 @@ def run(
                 show_findings(warnings)
             started.lines = {"Database": _prepared(declared, settings, with_data=is_demo), **started.lines}
             raise typer.Exit(_serve(declared, environment, listening, started=started, reload=reload))
+
+
+def _stand_ins(product: Product, settings: Settings, *, wanted: bool) -> AbstractContextManager[Demo]:
+    if not wanted:
+        return nullcontext(Demo())
+    started: AbstractContextManager[Demo] = load_module("stand_ins").stand_ins(product, settings)
+    return started
 
 
 def _checked(product: Product, settings: Settings) -> list[Finding]:
@@ -73,8 +90,11 @@ def _prepared(product: Product, settings: Settings, *, with_data: bool) -> str:
     done = migrate_in_development(settings)
     # After the migration, whose every step would be a line of the log.
     configure_logs(production=settings.is_production)
+    if not settings.is_production:
+        # What uvicorn says about starting and stopping, the stand-ins' too, our own lines say already.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     if with_data and done == "made":
-        seed_now(product, settings)
+        load_module("seed").seed_now(product, settings)
         done = "made just now, with demo data"
     else:
         prove(product, settings)

@@ -5,7 +5,8 @@ import asyncio
 import typer
 
 from tenantry.app import check
-from tenantry.blueprints import Seeded, seed as seed_people
+from tenantry.blueprints import Seeded
+from tenantry.blueprints import seed as seed_people
 from tenantry.kernel import Settings
 from tenantry.kernel.addresses import masked
 from tenantry.kernel.context import system_context

@@ -3,6 +3,17 @@
 from .actions import Decision, consume, decide
 from .errors import QuotaExceeded
 from .headers import limit_headers
-from .queries import Standing, history, record, standing
+from .queries import Standing, Window, history, record, standing
 
-__all__ = ["Decision", "QuotaExceeded", "Standing", "consume", "decide", "history", "limit_headers", "record", "standing"]
+__all__ = [
+    "Decision",
+    "QuotaExceeded",
+    "Standing",
+    "Window",
+    "consume",
+    "decide",
+    "history",
+    "limit_headers",
+    "record",
+    "standing",
+]

@@ -52,7 +52,7 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """One window as it is handed out in an export."""
+    """One window, whole: in an export, in an import."""
 
     meter: str
     window_start: datetime
@@ -207,12 +207,10 @@ async def windows(db: Unit, holder: UUID) -> list[Window]:
     return await db.rows(_windows, holder=holder)
 
 
-async def record(
-    db: Unit, holder: Holder, meter: str, *, start: datetime, end: datetime, used: int, quota: int | None
-) -> bool:
+async def record(db: Unit, holder: Holder, window: Window) -> bool:
     """Write a whole window as it was, for imports and demo data; False when there is one already, which then stays."""
-    given = {"window_start": start, "window_end": end, "quota": quota, "used": used}
-    return await db.run(_record, holder_id=holder.id, meter=meter, holder_revision=holder.revision, **given) == 1
+    given = {field: getattr(window, field) for field in window.__struct_fields__}
+    return await db.run(_record, holder_id=holder.id, holder_revision=holder.revision, **given) == 1
 
 
 async def move_limits(db: Unit, holder: UUID, *, plan: str, revision: int) -> int:

@@ -24,17 +24,32 @@ def users_of_service(files: list[Source]) -> Iterator[tuple[str, str, Finding]]:
 def unexplained(files: list[Source], reasons: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     """Uses that no `Module.service` names, and names in it that the room has not.
 
-    A name is a function's, or a file's or folder's of the room for all functions in it.
+    A name is a function's, which speaks for the private ones that it calls in its file, or a file's or folder's of the
+    room for all functions in it.
     """
+    callers = _callers(files)
     for room, function, place in users_of_service(files):
-        inside = place.place.partition(":")[0].removesuffix(".py").split("/")[1:]
-        if not {function, *inside} & reasons.get(room, {}).keys():
+        name = place.place.partition(":")[0]
+        inside = name.removesuffix(".py").split("/")[1:]
+        speaking = callers.get((name, function), set()) if function.startswith("_") else set()
+        if not {function, *inside, *speaking} & reasons.get(room, {}).keys():
             yield place
     for room, given in reasons.items():
         known = {name.rpartition(".")[2] for file in files if _in(file, room) for name, _ in functions(file.tree)}
         known |= {part for file in files if _in(file, room) for part in file.name.removesuffix(".py").split("/")[1:]}
         for name in given.keys() - known:
             yield Finding(room, 1, f"gives a reason for {name}, which is not there")
+
+
+def _callers(files: list[Source]) -> dict[tuple[str, str], set[str]]:
+    """Which functions of a file call a function of the same file: (file, called) to callers."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for file in files:
+        for name, function in functions(file.tree):
+            for node in own_nodes(function):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    found.setdefault((file.name, node.func.id), set()).add(name.rpartition(".")[2])
+    return found
 
 
 def _in(file: Source, room: str) -> bool:

@@ -9,16 +9,15 @@ from .tree import Finding
 
 # Written so that this file does not contain what it looks for.
 WORDS = {
-    "a place on somebody's machine": re.compile(
-        r"(?<![\w.~-])/(?:work|root|Users)/[\w.]|(?<![\w.-])/home/\w|/tmp/[a-z]",
-    ),
+    "a place on somebody's machine": re.compile(r"(?<![\w.~-])/(?:work|root|Users)/[\w.]|(?<![\w.-])/home/\w"),
+    "a folder that machines empty": re.compile(r"/tmp/[a-z]"),
     "how the project came about": re.compile(
         r"\bsession [0-9]\b|\bDEVELOPER[S]\.md|\bhelper[s]?\b|\bsub-?agent", re.IGNORECASE
     ),
     "a folder outside the project": re.compile(r"(?<![\w/])(?:\.\./)?share[d]/"),
 }
-"""What is looked for. Tests may look for sample data in a folder beside the project."""
-DATA_BESIDE = re.compile(r"share[d][/\"', ]+data")
+# Tests name such paths to have them refused, and may look for sample data in a folder beside the project.
+IN_TESTS = re.compile(r"/tmp/[a-z]|share[d][/\"', ]+data")
 PICTURES = frozenset({".png", ".jpg", ".gif", ".webp", ".ico", ".woff2", ".gz", ".db"})
 
 
@@ -41,5 +40,5 @@ def loose_words(root: Path, files: Iterable[Path]) -> Iterator[Finding]:
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             for what, words in WORDS.items():
-                if words.search(line) and not (name.startswith("tests/") and DATA_BESIDE.search(line)):
+                if words.search(line) and not (name.startswith("tests/") and IN_TESTS.search(line)):
                     yield Finding(name, number, f"names {what}: {line.strip()[:80]}")

@@ -20,10 +20,6 @@ async def connections(postgres_server: PostgresServer) -> AsyncIterator[Connecti
     await lending.close(timeout_seconds=5)
 
 
-async def pid_of(connection: asyncpg.Connection) -> int:
-    return await connection.fetchval("SELECT pg_backend_pid()")
-
-
 async def test_what_ended_in_order_is_lent_again(connections):
     first = await connections.take()
     await connections.give_back(first, in_order=True)
@@ -52,15 +48,14 @@ async def test_nobody_waits_longer_than_the_limit(connections):
 
 async def test_a_lost_connection_is_not_lent_and_its_place_is_free(connections):
     kept, other = await connections.take(), await connections.take()
+    lost = kept.get_server_pid()
     await connections.give_back(kept, in_order=True)
-    await other.execute(
-        "SELECT pg_terminate_backend($1)", await pid_of(other) if kept is other else kept.get_server_pid()
-    )
+    await other.execute("SELECT pg_terminate_backend($1)", lost)
     await asyncio.sleep(0.1)
     fresh = await connections.take()
-    assert await pid_of(fresh) != await pid_of(other)
-    await connections.give_back(fresh, in_order=True)
-    await connections.give_back(other, in_order=True)
+    assert await fresh.fetchval("SELECT pg_backend_pid()") != lost
+    for one in (fresh, other):
+        await connections.give_back(one, in_order=True)
 
 
 async def test_what_was_interrupted_goes_through_the_pool(connections):
@@ -74,10 +69,9 @@ async def test_what_was_interrupted_goes_through_the_pool(connections):
     await connections.give_back(again, in_order=True)
 
 
-async def test_what_nobody_wants_goes_back_to_the_pool(postgres_server, monkeypatch):
-    monkeypatch.setattr("tenantry.kernel.database.connections.KEPT_SECONDS", 0.02)
+async def test_what_nobody_wants_goes_back_to_the_pool(postgres_server):
     pool = await asyncpg.create_pool(postgres_server.url, min_size=1, max_size=2)
-    connections = Connections(pool, timeout_seconds=1)
+    connections = Connections(pool, timeout_seconds=1, kept_seconds=0.02)
     taken = await connections.take()
     await connections.give_back(taken, in_order=True)
     assert pool.get_idle_size() == 0
@@ -92,4 +86,5 @@ async def test_a_connection_in_use_is_cut_off_at_the_end(postgres_server):
     connections = Connections(pool, timeout_seconds=1)
     taken = await connections.take()
     await connections.close(timeout_seconds=0.05)
-    assert taken.is_closed()
+    with pytest.raises(asyncpg.InterfaceError):
+        await taken.fetchval("SELECT 1")

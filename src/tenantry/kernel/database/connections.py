@@ -9,16 +9,17 @@ from typing import Any
 
 import asyncpg
 
-KEPT_SECONDS = 5.0
-"""How long a connection nobody asks for is kept from the pool, which closes those that stay idle."""
-
 
 class Connections:
-    """Lends the connections of one open pool. To be used on the pool's event loop."""
+    """Lends the connections of one open pool. To be used on the pool's event loop.
 
-    def __init__(self, pool: Any, *, timeout_seconds: float) -> None:
+    One that nobody asks for during `kept_seconds` goes back to the pool, which closes what stays idle.
+    """
+
+    def __init__(self, pool: Any, *, timeout_seconds: float, kept_seconds: float = 5.0) -> None:
         self._pool = pool
         self._timeout_seconds = timeout_seconds
+        self._kept_seconds = kept_seconds
         self._kept: list[tuple[Any, float]] = []
         self._waiting = 0
         self._tidying: asyncio.TimerHandle | None = None
@@ -47,7 +48,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         self._kept.append((connection, loop.time()))
         if self._tidying is None:
-            self._tidying = loop.call_later(KEPT_SECONDS, self._tidy)
+            self._tidying = loop.call_later(self._kept_seconds, self._tidy)
 
     async def close(self, *, timeout_seconds: float) -> None:
         """Close every connection, waiting a moment for those in use."""
@@ -62,8 +63,8 @@ class Connections:
 
     def _tidy(self) -> None:
         loop = asyncio.get_running_loop()
-        self._let_go(before=loop.time() - KEPT_SECONDS / 2)
-        self._tidying = loop.call_later(KEPT_SECONDS, self._tidy) if self._kept else None
+        self._let_go(before=loop.time() - self._kept_seconds)
+        self._tidying = loop.call_later(self._kept_seconds, self._tidy) if self._kept else None
 
     def _let_go(self, *, before: float) -> None:
         going = [connection for connection, since in self._kept if since < before]

@@ -105,28 +105,27 @@ class PostgresUnit(Unit):
         if not compiled.reads:
             msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
             raise PolicyRefused(msg)
-        if self.identity.role is Role.ANON:
-            return await self._fetch_as_stranger(compiled, arguments)
-        sql = compiled.sql
-        if compiled.bound_sql is not None:
-            sql = compiled.bound_sql
-            self._claims = self._claims or self.identity.claims()
-            arguments.append(self._claims)
         connection, in_order = await self._database.acquire(), False
         try:
-            records: Records = await self._guarded(connection.fetch, sql, arguments)
+            records = await self._read(connection, compiled, arguments)
             in_order = True
         finally:
             await self._database.release(connection, in_order=in_order)
         return records
 
-    async def _fetch_as_stranger(self, compiled: Compiled, arguments: list[Any]) -> Records:
-        # A role cannot change inside a statement. The transaction ends at once: between two reads nothing is held.
-        connection = await self._begun()
-        try:
+    async def _read(self, connection: Any, compiled: Compiled, arguments: list[Any]) -> Records:
+        """Each read by itself: between two of them a unit holds nothing."""
+        if self.identity.role is Role.ANON:
+            # A role cannot change inside a statement.
+            await self._guarded(connection.execute, self._opening(), [])
+            try:
+                return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
+            finally:
+                await self._guarded(connection.execute, "ROLLBACK", [])
+        if compiled.bound_sql is None:
             return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
-        finally:
-            await self._end("ROLLBACK")
+        self._claims = self._claims or self.identity.claims()
+        return await self._guarded(connection.fetch, compiled.bound_sql, [*arguments, self._claims])  # type: ignore[no-any-return]
 
     async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int:
         if not self.writes:

@@ -53,16 +53,20 @@ async def current(url: str) -> str | None:
 
 
 async def is_empty(url: str) -> bool:
-    """Whether the database holds no table of anybody's."""
+    """Whether the database holds no table of anybody's. The empty one that remembers the revision does not count."""
     if url.startswith("sqlite"):
         path = sqlite_path(url)
         if not path.exists():
             return True
         with closing(sqlite3.connect(path)) as connection:
-            return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+            found = connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name <> ?", [VERSION_TABLE]
+            ).fetchone()
+            return found is None
     connection = await asyncpg.connect(plain_url(url))
     try:
-        return not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public')")
+        found = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'public' AND tablename <> $1)"
+        return not await connection.fetchval(found, VERSION_TABLE)
     finally:
         await connection.close()
 

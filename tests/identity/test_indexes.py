@@ -1,0 +1,52 @@
+"""The look-ups that every sign-in and every request make use an index on both databases."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tenantry.identity import queries
+from tenantry.kernel.clock import SystemClock
+from tenantry.kernel.database.sqlite import register_functions
+from tenantry.kernel.policies import Role
+
+LOOK_UPS = {
+    "by address": (queries._user_of_email, {"email": "ada@example.com"}, "uq_users_email"),
+    "by account": (queries._account, {"provider": "demo", "subject": "x"}, "uq_accounts_provider"),
+    "by token": (queries._live_session, {"hash": b"x" * 32}, "uq_sessions_token_hash"),
+    "of a user": (queries._sessions, {"user": UUID(int=1), "before": UUID(int=2), "limit": 9}, "uq_sessions_user_id"),
+    "expired ones": (queries._forget, {"before": datetime(2026, 1, 1, tzinfo=UTC)}, "ix_sessions_expires_at"),
+}
+# SQLite gives a UNIQUE of the table's own an index without a name of ours.
+UNNAMED = {
+    "uq_accounts_provider": "(provider=? AND provider_account_id=?)",
+    "uq_sessions_token_hash": "(token_hash=?)",
+    "uq_sessions_user_id": "(user_id=? AND id<?)",
+}
+
+
+async def plan(database, statement, given):
+    compiled = statement.compiled(database.kind, Role.SERVICE)
+    arguments = compiled.arguments({**given, "_user_id": None, "_organization_ids": ()})
+    if database.kind == "sqlite":
+        with closing(sqlite3.connect(database.api_url.removeprefix("sqlite:///"))) as connection:
+            register_functions(connection, SystemClock())
+            return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", arguments))
+    connection = await asyncpg.connect(database.owner_url)
+    try:
+        # On an empty table a scan is always cheapest; what is asked is whether the index can serve.
+        await connection.execute("SET enable_seqscan = off")
+        return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {compiled.sql}", *arguments))
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("look_up", LOOK_UPS)
+async def test_an_index_serves(database, look_up):
+    statement, given, index = LOOK_UPS[look_up]
+    found = await plan(database, statement, given)
+    assert (UNNAMED.get(index, index) if database.kind == "sqlite" else index) in found
+    assert "SCAN" not in found if database.kind == "sqlite" else "Seq Scan" not in found
