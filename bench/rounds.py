@@ -3,10 +3,12 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
-from bench.measure import Row, Sample, cpu_seconds, sample
+from bench.measure import Row, Sample, sample
 
 Operation = Callable[[], Awaitable[object]]
+UNITS = {"cpu_us": "CPU µs", "other_cpu_us": "CPU µs", "p50_us": "p50 µs", "per_second": "per second"}
 
 
 async def compare(
@@ -15,38 +17,39 @@ async def compare(
     times: int,
     rounds: int = 7,
     clients: int = 1,
-    others: Sequence[int] = (),
+    others: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, Sample]:
     """Run every way `times` in each round and keep its best: lowest median, lowest CPU, highest rate.
 
-    `others` are processes whose CPU counts too (a database server); theirs is the mean over all rounds.
+    `others` names the processes that work for a way and whose CPU counts too: a server, a database.
     """
     for way in ways.values():
         await sample(way, times=max(times // 5, clients), rounds=1, clients=clients)
     best: dict[str, Sample] = {}
-    spent = dict.fromkeys(ways, 0.0)
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
         for name, way in ways.items():
-            before = sum(map(cpu_seconds, others))
+            processes = others.get(name, ()) if others else ()
+            before = sum(map(_cpu_us, processes))
             found = await sample(way, times=times, rounds=1, clients=clients)
-            # A server that was sent the last COMMIT is still at work when its answer has arrived.
-            await asyncio.sleep(0.01)
-            spent[name] += sum(map(cpu_seconds, others)) - before
+            if processes:
+                # A server that was sent the last COMMIT is still at work when its answer has arrived.
+                await asyncio.sleep(0.01)
+            spent = (sum(map(_cpu_us, processes)) - before) / (times // clients * clients)
+            found = Sample(found.p50_us, found.p99_us, found.max_us, found.cpu_us, spent, found.per_second)
             best[name] = found if name not in best else _better(best[name], found)
-    done = times // clients * clients * rounds
-    return {name: _with_others(found, spent[name] / done * 1e6) for name, found in best.items()}
+    return best
 
 
 def ratios(
     found: Mapping[str, Sample], ours: str, limits: Mapping[str, str], *, figure: str = "cpu_us", title: str = ""
 ) -> list[Row]:
     """One row a limit: our figure beside that of another way; `limits` maps a way's name to the target in words."""
-    unit = {"cpu_us": "CPU µs", "p50_us": "p50 µs", "per_second": "per second"}[figure]
-    value = getattr(found[ours], figure)
+    figures = {name: getattr(one, figure) for name, one in found.items()}
     return [
-        Row(title or ours, value, unit, name, getattr(found[name], figure), target) for name, target in limits.items()
+        Row(title or ours, figures[ours], UNITS[figure], name, figures[name], target)
+        for name, target in limits.items()
     ]
 
 
@@ -57,10 +60,14 @@ def _better(one: Sample, other: Sample) -> Sample:
         quicker.p99_us,
         quicker.max_us,
         min(one.cpu_us, other.cpu_us),
-        0.0,
+        min(one.other_cpu_us, other.other_cpu_us),
         max(one.per_second, other.per_second),
     )
 
 
-def _with_others(found: Sample, other: float) -> Sample:
-    return Sample(found.p50_us, found.p99_us, found.max_us, found.cpu_us, other, found.per_second)
+def _cpu_us(pid: int) -> float:
+    """The time all threads of a process were on a core. The scheduler's own count: `/proc/*/stat` moves in 10 ms."""
+    spent = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        spent += int((thread / "schedstat").read_text().split()[0])
+    return spent / 1_000

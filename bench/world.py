@@ -99,6 +99,21 @@ class Server:
     owner_url: str
     pid: int
 
+    @property
+    def processes(self) -> list[int]:
+        """The server's processes of now: one a connection, and its own."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [self.pid, *map(int, children.split())]
+
+    @asynccontextmanager
+    async def api_connection(self) -> AsyncIterator[Any]:
+        """A connection of the API login, outside its pool, that is as every unit finds it."""
+        connection = await asyncpg.connect(self.api.url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
 
 @asynccontextmanager
 async def sqlite(people: int) -> AsyncIterator[SqliteDatabase]:

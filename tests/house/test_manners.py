@@ -3,7 +3,7 @@
 import pytest
 
 from house.rules import manners
-from house.rules.tree import PACKAGE, plant, sources, unexcused
+from house.rules.tree import package, plant, sources, unexcused
 
 STATE = {
     "kernel/database/units.py": "only that this task holds a connection, so that nothing slow starts meanwhile",
@@ -48,7 +48,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize(("rule", "exceptions"), RULES)
 def test_the_package_behaves(rule, exceptions):
-    assert unexcused(rule(sources(PACKAGE)), exceptions) == []
+    assert unexcused(rule(package()), exceptions) == []
 
 
 @pytest.mark.parametrize(("rule", "text"), OFFENCES)

@@ -3,12 +3,12 @@
 import pytest
 
 from house.rules.service_login import unexplained, users_of_service
-from house.rules.tree import PACKAGE, plant, sources, unexcused
+from house.rules.tree import package, plant, sources, unexcused
 from tenantry.app.rooms import ROOMS
 
 
 def test_every_use_of_the_service_login_has_a_reason():
-    files = sources(PACKAGE)
+    files = package()
     assert len(list(users_of_service(files))) > 5
     assert unexcused(unexplained(files, {module.name: module.service for module in ROOMS}), {}) == []
 

@@ -3,7 +3,7 @@
 import pytest
 
 from house.rules import sql
-from house.rules.tree import PACKAGE, plant, sources, unexcused
+from house.rules.tree import package, plant, sources, unexcused
 
 OWN_STATEMENTS = {
     "app/lifespan.py": "reads the version of the schema, a table that belongs to Alembic and to no room",
@@ -45,7 +45,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize(("rule", "exceptions"), RULES)
 def test_the_package_keeps_its_sql_in_place(rule, exceptions):
-    assert unexcused(rule(sources(PACKAGE)), exceptions) == []
+    assert unexcused(rule(package()), exceptions) == []
 
 
 @pytest.mark.parametrize(("rule", "file", "text"), OFFENCES)

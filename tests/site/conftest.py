@@ -46,7 +46,7 @@ async def coinlens(start: Callable[..., Awaitable[AppKit]], exchange: StandIn) -
 
 @pytest.fixture
 def statements() -> Callable[..., Any]:
-    """`with statements(kit) as count: ...` and afterwards `count()`: how many statements ran on either login."""
+    """Counts the statements on both logins; what the block is given answers how many there were."""
 
     @contextmanager
     def counting(kit: AppKit) -> Iterator[Callable[[], int]]:

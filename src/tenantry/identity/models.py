@@ -1,6 +1,6 @@
 """Users, the accounts they sign in with, and their sessions."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between
 from tenantry.kernel.database.types import Bytes, Id, UtcDateTime, Words
@@ -75,7 +75,7 @@ class Sessions(Created, Base):
 
     id = id_column()
     user_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"))
-    account_id = column(Id(), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=True)
+    account_id = column(Id(), nullable=True)
     token_hash = column(Bytes(), unique=True)
     expires_at = column(UtcDateTime())
     last_seen_at = column(UtcDateTime(), nullable=True)
@@ -86,6 +86,9 @@ class Sessions(Created, Base):
         CheckConstraint("length(token_hash) = 32", name="token_hash_length"),
         CheckConstraint("expires_at > created_at", name="expires_later"),
         length_between("user_agent", 0, 500),
+        # Both columns: a session never belongs to one user and to another one's account.
+        ForeignKeyConstraint(["user_id", "account_id"], ["accounts.user_id", "accounts.id"], ondelete="CASCADE"),
+        Index("ix_sessions_user_id_account_id", "user_id", "account_id"),
         UniqueConstraint("user_id", "id"),
         Index("ix_sessions_expires_at", "expires_at"),
     )

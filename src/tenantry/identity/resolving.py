@@ -7,7 +7,6 @@ from starlette.requests import Request
 
 from tenantry.kernel.context import Actor, Holder, Resolved, system_context
 from tenantry.kernel.crypto import token_hash
-from tenantry.kernel.database.units import SERVICE
 from tenantry.kernel.problems import DatabaseConflict
 from tenantry.kernel.runtime import Runtime
 from tenantry.web import refuse_cross_site
@@ -29,7 +28,8 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
         return None
     settings = runtime.settings
     refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
-    found = await queries.live_session(runtime.service.unit(SERVICE, writes=False), token_hash(token))
+    async with system_context(runtime).service(writes=False) as ctx:
+        found = await queries.live_session(ctx.db, token_hash(token))
     if found is None:
         return None
     if runtime.product.sliding:

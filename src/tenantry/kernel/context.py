@@ -6,7 +6,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from uuid import UUID
@@ -141,14 +141,24 @@ class Context:
     @asynccontextmanager
     async def unit(self, *, writes: bool = True) -> AsyncIterator["Context"]:
         """A short unit of work as the actor; commits at the end, rolls back on any exception."""
-        async with _working(self.runtime.api.unit(identity_of(self.actor), writes=writes)) as unit:
-            yield replace(self, unit_of_work=unit)
+        unit = self.runtime.api.unit(identity_of(self.actor), writes=writes)
+        async with _working(unit):
+            yield self._with(unit)
+
+    def reading(self) -> "Context":
+        """This context with a reading unit as the actor, which holds nothing between reads and needs no end."""
+        return self._with(self.runtime.api.unit(identity_of(self.actor), writes=False))
 
     @asynccontextmanager
     async def service(self, *, writes: bool = True) -> AsyncIterator["Context"]:
         """A short unit of work on the service login, for what the room's `module.py` gives a reason for."""
-        async with _working(self.runtime.service.unit(SERVICE, writes=writes)) as unit:
-            yield replace(self, unit_of_work=unit)
+        unit = self.runtime.service.unit(SERVICE, writes=writes)
+        async with _working(unit):
+            yield self._with(unit)
+
+    def _with(self, unit: Unit) -> "Context":
+        # Not `dataclasses.replace`, which costs more than some reads.
+        return Context(self.runtime, self.actor, self.origin, self.current_holder, unit)
 
 
 def identity_of(actor: Actor) -> Identity:
@@ -187,32 +197,30 @@ async def open_context(request: Request) -> Context:
 Open = Annotated[Context, Depends(open_context, scope="function")]
 
 
-async def _anyone(ctx: Open) -> AsyncGenerator[Context]:
-    async with ctx.unit(writes=False) as working:
-        yield working
+# Each is one dependency, and only those that commit are generators: FastAPI takes its time over every further one.
+async def _anyone(request: Request) -> Context:
+    return (await open_context(request)).reading()
 
 
-async def _read(ctx: Open) -> AsyncGenerator[Context]:
-    _refuse_strangers(ctx)
-    async with ctx.unit(writes=False) as working:
-        yield working
-
-
-async def _write(ctx: Open) -> AsyncGenerator[Context]:
-    _refuse_strangers(ctx)
-    async with ctx.unit() as working:
-        yield working
-
-
-async def _service(ctx: Open) -> AsyncGenerator[Context]:
-    _refuse_strangers(ctx)
-    async with ctx.service() as working:
-        yield working
-
-
-async def _signed_in(ctx: Open) -> Context:
-    _refuse_strangers(ctx)
+async def _signed_in(request: Request) -> Context:
+    ctx = await open_context(request)
+    if ctx.actor.kind == "anonymous":
+        raise Unauthenticated
     return ctx
+
+
+async def _read(request: Request) -> Context:
+    return (await _signed_in(request)).reading()
+
+
+async def _write(request: Request) -> AsyncGenerator[Context]:
+    async with (await _signed_in(request)).unit() as working:
+        yield working
+
+
+async def _service(request: Request) -> AsyncGenerator[Context]:
+    async with (await _signed_in(request)).service() as working:
+        yield working
 
 
 # scope="function": the unit commits before the answer is sent, and rolls back when it cannot be serialised.
@@ -223,15 +231,10 @@ SignedIn = Annotated[Context, Depends(_signed_in, scope="function")]
 Anyone = Annotated[Context, Depends(_anyone, scope="function")]
 
 
-def _refuse_strangers(ctx: Context) -> None:
-    if ctx.actor.kind == "anonymous":
-        raise Unauthenticated
-
-
 @asynccontextmanager
-async def _working(unit: Unit) -> AsyncIterator[Unit]:
+async def _working(unit: Unit) -> AsyncIterator[None]:
     try:
-        yield unit
+        yield
     except BaseException:
         await unit.rollback()
         raise

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,12 @@ def sources(root: Path) -> list[Source]:
         text = path.read_text(encoding="utf-8")
         found.append(Source(path.relative_to(root).as_posix(), text, ast.parse(text, str(path))))
     return found
+
+
+@cache
+def package() -> list[Source]:
+    """The files of the package itself, read once."""
+    return sources(PACKAGE)
 
 
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Function]]:

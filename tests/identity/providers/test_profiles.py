@@ -11,13 +11,13 @@ ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.list
 
 
 def profile_of(**changes: object):
-    values = {"email": "ada@example.com", "email_verified": True, "name": "Ada", "image": None, **changes}
-    return external_profile("https://issuer.example", values.pop("subject", "ada-1"), **values)
+    claims = {"sub": "ada-1", "email": "ada@example.com", "email_verified": True, "name": "Ada", **changes}
+    return external_profile("https://issuer.example", claims)
 
 
 @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
 def test_any_claims_become_something_the_tables_take(email, verified, name, image):
-    found = profile_of(email=email, email_verified=verified, name=name, image=image)
+    found = profile_of(email=email, email_verified=verified, name=name, picture=image)
     assert found.name is None or (0 < len(found.name) <= 255 and found.name.isprintable())
     assert found.email is None or 3 <= len(found.email) <= 255
     assert found.image is None or found.image.startswith("https://")
@@ -27,7 +27,7 @@ def test_any_claims_become_something_the_tables_take(email, verified, name, imag
 @pytest.mark.parametrize("subject", [None, "", 7, True, ["ada"], "a" * 256, "a\x00b", "a\nb", "\ud800"])
 def test_a_subject_that_cannot_identify_is_refused(subject):
     with pytest.raises(ProviderAnswerInvalid):
-        profile_of(subject=subject)
+        profile_of(sub=subject)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_name(given, stored):
     "image", ["http://example.com/a.png", "javascript:alert(1)", "https://", "https://a b", "data:,x", "https://[", 7]
 )
 def test_an_image_that_is_no_https_address_is_left_out(image):
-    assert profile_of(image=image).image is None
+    assert profile_of(picture=image).image is None
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,20 @@
 """A notebook: tables with every kind of column and of policy, on both databases, that no product has."""
 
-import asyncio
-import json
-import os
-import re
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import CheckConstraint, ForeignKey, MetaData, UniqueConstraint, insert, select
+from sqlalchemy import ForeignKey, MetaData, UniqueConstraint, select
 from sqlalchemy.schema import CreateTable
 
-from tenantry.kernel import new_id
 from tenantry.kernel.clock import FrozenClock, SystemClock
-from tenantry.kernel.database import Base, Touched, column, id_column, statement
+from tenantry.kernel.database import Base, Touched, column, id_column
 from tenantry.kernel.database.compiling import dialect_for
 from tenantry.kernel.database.guards import table_guards
 from tenantry.kernel.database.sqlite import register_functions
@@ -30,6 +22,8 @@ from tenantry.kernel.database.tables import NAMING
 from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
 from tenantry.kernel.policies import Policy, Rights, anyone, of_my_organizations, own
 from tenantry.testing import PostgresServer, TestDatabase, postgres_database, sqlite_database
+
+Apart = Callable[[Coroutine[Any, Any, None]], None]
 
 
 class Scratch(Base):
@@ -170,33 +164,40 @@ def statements_for(kind: str) -> list[str]:
     return made
 
 
-def in_a_thread(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end from a fixture without a loop: a test's event loop may be running in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, work).result()
-
-
-@pytest.fixture(scope="session")
-def apart() -> Callable[[Coroutine[Any, Any, None]], None]:
-    return in_a_thread
-
-
 @pytest.fixture(scope="session")
 def tables() -> SimpleNamespace:
     return TABLES
 
 
-@pytest.fixture(scope="session")
-def _scratch_postgres(postgres_server: PostgresServer) -> TestDatabase:
-    database = postgres_database(postgres_server, "scratch")
+WITHOUT_ROW_SECURITY = """
+DO $$ DECLARE t text; BEGIN
+  FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY', t);
+  END LOOP;
+END $$"""
+
+
+def _with_scratch_tables(server: PostgresServer, name: str, apart: Apart, *more: str) -> TestDatabase:
+    database = postgres_database(server, name)
 
     async def make() -> None:
         connection = await asyncpg.connect(database.owner_url)
-        await connection.execute(";\n".join(statements_for("postgresql")))
+        await connection.execute(";\n".join([*statements_for("postgresql"), *more]))
         await connection.close()
 
-    in_a_thread(make())
+    apart(make())
     return database
+
+
+@pytest.fixture(scope="session")
+def _scratch_postgres(postgres_server: PostgresServer, apart: Apart) -> TestDatabase:
+    return _with_scratch_tables(postgres_server, "scratch", apart)
+
+
+@pytest.fixture(scope="session")
+def _predicate_alone(postgres_server: PostgresServer, apart: Apart) -> TestDatabase:
+    """The same with row level security switched off: grants and the compiled predicate are all there is."""
+    return _with_scratch_tables(postgres_server, "predicate_alone", apart, WITHOUT_ROW_SECURITY)
 
 
 @pytest.fixture(scope="session")
@@ -213,10 +214,12 @@ def scratch_template(tmp_path_factory: pytest.TempPathFactory, _sqlite: Path) ->
 
 @pytest.fixture
 async def scratch(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> TestDatabase:
-    """An empty database with the scratch tables beside the product's."""
+    """An empty database with the scratch tables beside the product's. A third kind is PREDICATE_ALONE."""
     if database_kind == "sqlite":
         return sqlite_database(request.getfixturevalue("scratch_template"), tmp_path)
-    database: TestDatabase = request.getfixturevalue("_scratch_postgres")
+    database: TestDatabase = request.getfixturevalue(
+        "_scratch_postgres" if database_kind == "postgresql" else "_predicate_alone"
+    )
     await database.empty()
     return database
 
@@ -225,80 +228,3 @@ async def scratch(database_kind: str, request: pytest.FixtureRequest, tmp_path: 
 async def bench(scratch: TestDatabase, open_logins: Callable[[TestDatabase, FrozenClock], Awaitable[Any]]) -> Any:
     """The logins of the scratch database."""
     return await open_logins(scratch, FrozenClock(SystemClock().now()))
-
-
-class People:
-    """Gives each person a row in every table, made from what the tables say about themselves.
-
-    It follows foreign keys to the person's own rows, CHECKs of words and lengths, and owner columns by their names. A
-    table it cannot fill fails the test: teach `_value` its kind of column.
-    """
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, UUID], dict[str, Any]] = {}
-
-    async def fill(self, unit: Any, *persons: UUID) -> None:
-        """Write everybody's rows with a unit of the service login, and commit."""
-        for person in persons:
-            for table in Base.metadata.sorted_tables:
-                values = self._rows[table.name, person] = self.values(table.name, person)
-                try:
-                    await unit.run(statement(insert(table).values(values)))
-                except Exception as error:  # noqa: BLE001 - whatever it is, the table could not be filled
-                    pytest.fail(f"People cannot fill {table.name} with {values}: {error!r}; see its docstring")
-        await unit.commit()
-
-    def row(self, name: str, person: UUID) -> dict[str, Any]:
-        """The row that a person was given."""
-        return self._rows[name, person]
-
-    def keys(self, name: str, *persons: UUID) -> set[tuple[Any, ...]]:
-        """The primary keys of these persons' rows."""
-        key = Base.metadata.tables[name].primary_key
-        return {tuple(self._rows[name, person][one.name] for one in key) for person in persons}
-
-    def values(self, name: str, person: UUID) -> dict[str, Any]:
-        """A new row for a person, not written yet."""
-        wanted = [one for one in Base.metadata.tables[name].c if not one.server_default]
-        return {one.name: self._value(one, person) for one in wanted if not one.nullable or one.name in OWNERS}
-
-    def raw(self, name: str, values: dict[str, Any]) -> list[Any]:
-        """The values as a bare asyncpg connection takes them."""
-        columns = Base.metadata.tables[name].c
-        return [json.dumps(value) if isinstance(columns[one].type, Json) else value for one, value in values.items()]
-
-    def _value(self, column: Any, person: UUID) -> Any:
-        for key in column.foreign_keys:
-            parent = self._rows.get((key.column.table.name, person))
-            return parent[key.column.name] if parent else person
-        if column.name in OWNERS or (column.table.name, column.name) == ("users", "id"):
-            return person
-        rules = [str(one.sqltext) for one in column.table.constraints if isinstance(one, CheckConstraint)]
-        match column.type:
-            case Words():
-                return _text(column.name, rules)
-            case UtcDateTime():
-                later = column.name.endswith(("_end", "_until", "expires_at", "ends_at"))
-                return datetime.now(UTC) + timedelta(days=later)
-            case Bytes():
-                return os.urandom(32)
-        return {Id: new_id, Json: dict, Flag: lambda: True, Whole: lambda: 1}[type(column.type)]()
-
-
-OWNERS = {"user_id", "actor_id"}
-
-
-def _text(name: str, rules: list[str]) -> str:
-    for rule in rules:
-        if words := re.match(rf"{name} IN \('([^']+)'", rule):
-            return words[1]
-    longest = min(
-        [int(found[1]) for rule in rules if (found := re.match(rf"length\({name}\) BETWEEN \d+ AND (\d+)", rule))]
-        or [60]
-    )
-    return f"{new_id().hex[::-1]}@example.com"[:longest]
-
-
-@pytest.fixture(scope="module")
-def people() -> People:
-    return People()

@@ -24,6 +24,8 @@ from tenantry.kernel.database.sqlite import SqliteDatabase
 from tenantry.kernel.database.types import Whole
 from tenantry.kernel.database.units import SERVICE
 
+# `predicate-alone` is PostgreSQL with row level security switched off.
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql", "predicate-alone"])
 ADA, EVE = UUID(int=1), UUID(int=2)
 HERS, SHARED, OTHERS = UUID(int=11), UUID(int=12), UUID(int=13)
 ROWS = 4

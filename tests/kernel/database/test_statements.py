@@ -14,6 +14,8 @@ from tenantry.kernel.database.failures import PolicyViolation, UniqueViolation
 from tenantry.kernel.policies import PolicyRefused
 from tenantry.kernel.sql import any_of
 
+# `predicate-alone` is PostgreSQL with row level security switched off.
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql", "predicate-alone"])
 ADA, EVE = UUID(int=1), UUID(int=2)
 HERS, OTHERS = UUID(int=11), UUID(int=12)
 
@@ -150,7 +152,9 @@ async def test_a_writing_unit_reads_its_own_writes_and_no_other_unit_does(bench:
     assert await bench.user(EVE).rows(sql.titles) == []
 
 
-async def test_who_may_only_write_writes_and_cannot_read(bench: Any, tables: SimpleNamespace) -> None:
+async def test_who_may_only_write_writes_and_cannot_read(
+    bench: Any, tables: SimpleNamespace, database_kind: str
+) -> None:
     letters = tables.Letters
     send = statement(insert(letters).values(id=param("id"), user_id=param("user_id"), text="x"))
     answered = statement(
@@ -163,7 +167,8 @@ async def test_who_may_only_write_writes_and_cannot_read(bench: Any, tables: Sim
     with pytest.raises(PolicyRefused):
         await unit.rows(answered, id=new_id(), user_id=ADA)
     await unit.rollback()
-    await refused(bench, ADA, PolicyViolation, send, id=new_id(), user_id=EVE)
+    if database_kind != "predicate-alone":  # a check needs RETURNING, which needs the right to read on PostgreSQL
+        await refused(bench, ADA, PolicyViolation, send, id=new_id(), user_id=EVE)
 
 
 async def test_strangers_read_what_is_everybodys_and_nothing_else(

@@ -52,14 +52,14 @@ class GitHubProvider:
         # The login can be renamed and then taken by somebody else; the number is for ever.
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise ProviderAnswerInvalid(internal="github: the user has no number")
-        return external_profile(
-            self._web,
-            str(number),
-            email=_primary(await self._http.document(f"{self._api}/user/emails", bearer=bearer)),
-            email_verified=True,
-            name=user.get("name") or user.get("login"),
-            image=user.get("avatar_url"),
-        )
+        claims = {
+            "sub": str(number),
+            "email": _primary(await self._http.document(f"{self._api}/user/emails", bearer=bearer)),
+            "email_verified": True,
+            "name": user.get("name") or user.get("login"),
+            "picture": user.get("avatar_url"),
+        }
+        return external_profile(self._web, claims)
 
 
 def _primary(emails: Any) -> Any:

@@ -10,7 +10,7 @@ import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-from tenantry.kernel.database.units import refuse_while_open
+from tenantry.kernel.database import refuse_while_open
 
 from ..errors import ProviderAnswerInvalid, ProviderRefused, ProviderUnreachable, SignInExpired
 from .base import Attempt, Registration

@@ -86,14 +86,7 @@ class OpenIDProvider:
         )
         if "email" not in claims and found.userinfo_endpoint is not None:
             claims = await self._with_userinfo(claims, found.userinfo_endpoint, token["access_token"])
-        return external_profile(
-            self._stored_issuer or found.issuer,
-            claims["sub"],
-            email=claims.get("email"),
-            email_verified=claims.get("email_verified"),
-            name=claims.get("name"),
-            image=claims.get("picture"),
-        )
+        return external_profile(self._stored_issuer or found.issuer, claims)
 
     async def _with_userinfo(self, claims: dict[str, Any], url: str, access_token: str) -> dict[str, Any]:
         told = await self._http.document(url, bearer=access_token)

@@ -1,6 +1,7 @@
 """What a provider told, made fit to be stored. None of it is believed to be short, printable or of the right type."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,24 +19,24 @@ _SPACES = re.compile(r"\s+")
 _UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-def external_profile(
-    issuer: str, subject: object, *, email: object, email_verified: object, name: object, image: object
-) -> ExternalProfile:
-    """A clean profile. A subject that is no text of 1 to 255 printable characters raises ProviderAnswerInvalid.
+def external_profile(issuer: str, claims: Mapping[str, Any]) -> ExternalProfile:
+    """A clean profile from claims as OpenID Connect names them: sub, email, email_verified, name, picture.
 
-    Other values that cannot be used are left out: they are a convenience, the subject is an identity.
+    A subject that is no text of 1 to 255 printable characters raises ProviderAnswerInvalid. Other values that cannot
+    be used are left out: they are a convenience, the subject is an identity.
     """
+    subject, email_verified = claims.get("sub"), claims.get("email_verified")
     if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX or not subject.isprintable():
         raise ProviderAnswerInvalid(internal="the subject is not a printable text of 1 to 255 characters")
-    address = clean_email(email)
+    address = clean_email(claims.get("email"))
     return ExternalProfile(
         issuer=issuer,
         subject=subject,
         email=address,
         # Some providers send the word instead of the value (OpenID Connect Core 5.1 says boolean).
         email_verified=address is not None and (email_verified is True or email_verified == "true"),
-        name=clean_name(name),
-        image=_image(image),
+        name=clean_name(claims.get("name")),
+        image=_image(claims.get("picture")),
     )
 
 

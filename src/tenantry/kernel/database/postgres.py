@@ -1,6 +1,7 @@
 """PostgreSQL through asyncpg's own pool: one pool a login, reads in one trip, writes bound at BEGIN."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +23,10 @@ from .failures import (
 )
 from .types import encode_json
 from .units import Identity, Records, Unit
+
+
+# The last two: a connection that was lost in the middle of something, and one that does not answer in time.
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError, TimeoutError)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
@@ -58,7 +63,7 @@ class PostgresDatabase:
                 statement_cache_size=1000 if self.statement_cache else 0,
                 max_inactive_connection_lifetime=300,
             )
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        except _DRIVER_ERRORS as error:
             raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
         self._connections = Connections(pool, timeout_seconds=self.timeout_seconds)
 
@@ -78,7 +83,7 @@ class PostgresDatabase:
             raise DatabaseUnavailable(internal="the database is not open")
         try:
             return await self._connections.take()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _DRIVER_ERRORS as error:
             raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
 
     async def release(self, connection: Any, *, in_order: bool = False) -> None:
@@ -169,7 +174,7 @@ class PostgresUnit(Unit):
         except asyncpg.InsufficientPrivilegeError as error:
             kind = PolicyViolation if "row-level security" in str(error) else PolicyRefused
             raise self._refused(kind(str(error))) from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _DRIVER_ERRORS as error:
             raise self._refused(_meaning(error)) from error
 
     async def _end(self, how: str) -> None:
@@ -181,16 +186,22 @@ class PostgresUnit(Unit):
         try:
             await asyncio.shield(connection.execute(how))
             in_order = True
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            connection.terminate()
+        except _DRIVER_ERRORS as error:
+            _cut(connection)
             if how == "COMMIT":
                 raise _meaning(error) from error
         except BaseException:
             # Cancelled while it ended: nobody knows its state, so the connection is not used again.
-            connection.terminate()
+            _cut(connection)
             raise
         finally:
             await self._database.release(connection, in_order=in_order)
+
+
+def _cut(connection: Any) -> None:
+    # What was lost already belongs to nobody, and says so.
+    with contextlib.suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def plain_url(url: str) -> str:

@@ -40,10 +40,19 @@ class SqliteDatabase:
 
     kind = "sqlite"
 
-    def __init__(self, path: Path, clock: Clock, *, durable: bool = True, names: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        durable: bool = True,
+        names: dict[str, str] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self.path = path
         self.clock = clock
         self.durable = durable
+        self.patience_seconds = patience_seconds
         self.constraint_names = names or {}
         """`table.column, table.column` as SQLite reports a broken key, to the constraint's name."""
         self.turn = asyncio.Lock()
@@ -77,7 +86,7 @@ class SqliteDatabase:
             raise DatabaseUnavailable(internal="the database is not open")
         loop = asyncio.get_running_loop()
         await self._share(loop.time)
-        give_up = loop.time() + PATIENCE_SECONDS
+        give_up = loop.time() + self.patience_seconds
         while (refusal := _try_begin(self.writer)) is not None:
             self._refused_at = loop.time()
             if self._refused_at >= give_up:
@@ -193,7 +202,7 @@ class SqliteUnit(Unit):
             name = getattr(error, "sqlite_errorname", "")
             if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 return DatabaseConflict(internal=str(error))
-            if name in ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY"):
+            if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
                 return DatabaseUnavailable(internal=str(error))
         return error
 
@@ -205,6 +214,9 @@ class SqliteUnit(Unit):
                 return UniqueViolation(self._database.constraint_names.get(what, what))
             case "SQLITE_CONSTRAINT_FOREIGNKEY":
                 return ForeignKeyViolation("")
+        if kind.startswith("cannot store "):
+            # STRICT refuses the value's type: a sum outgrew 64 bits and became a REAL. Its error has no name here.
+            return Unstorable(internal=kind)
         return CheckViolation(what or kind)
 
 
