@@ -17,7 +17,11 @@ LOOK_UPS = {
     "by address": (queries._user_of_email, {"email": "ada@example.com"}, "uq_users_email"),
     "by account": (queries._account, {"provider": "demo", "subject": "x"}, "uq_accounts_provider"),
     "by token": (queries._live_session, {"hash": b"x" * 32}, "uq_sessions_token_hash"),
-    "of a user": (queries._sessions, {"user": UUID(int=1), "before": UUID(int=2), "limit": 9}, "uq_sessions_user_id"),
+    "of a user": (
+        queries._sessions,
+        {"user": UUID(int=1), "before": UUID(int=2**128 - 1), "limit": 9},
+        "uq_sessions_user_id",
+    ),
     "expired ones": (queries._forget, {"before": datetime(2026, 1, 1, tzinfo=UTC)}, "ix_sessions_expires_at"),
 }
 # SQLite gives a UNIQUE of the table's own an index without a name of ours.
@@ -26,6 +30,23 @@ UNNAMED = {
     "uq_sessions_token_hash": "(token_hash=?)",
     "uq_sessions_user_id": "(user_id=? AND id<?)",
 }
+
+
+# Enough of them that the planner has a choice to make.
+PEOPLE = """
+INSERT INTO plans (name, display_name, currency, limits, features, is_active, position)
+  VALUES ('free', 'Free', 'USD', '{}', '[]', true, 0);
+INSERT INTO users (id, email) SELECT md5('u' || n)::uuid, 'person' || n || '@example.com'
+  FROM generate_series(1, 3000) n;
+INSERT INTO holders (id, kind, user_id, plan) SELECT md5('h' || n)::uuid, 'user', md5('u' || n)::uuid, 'free'
+  FROM generate_series(1, 3000) n;
+INSERT INTO accounts (id, user_id, provider, issuer, provider_account_id)
+  SELECT md5('a' || n)::uuid, md5('u' || n)::uuid, 'demo', 'x', n FROM generate_series(1, 3000) n;
+INSERT INTO sessions (id, user_id, token_hash, expires_at)
+  SELECT md5('s' || n)::uuid, md5('u' || n)::uuid, sha256(n::text::bytea), now() + n * interval '1 hour'
+  FROM generate_series(1, 3000) n;
+ANALYZE users, holders, accounts, sessions;
+"""
 
 
 async def plan(database, statement, given):
@@ -37,8 +58,7 @@ async def plan(database, statement, given):
             return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", arguments))
     connection = await asyncpg.connect(database.owner_url)
     try:
-        # On an empty table a scan is always cheapest; what is asked is whether the index can serve.
-        await connection.execute("SET enable_seqscan = off")
+        await connection.execute(PEOPLE)
         return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {compiled.sql}", *arguments))
     finally:
         await connection.close()

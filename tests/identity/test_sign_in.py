@@ -6,11 +6,14 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, select, update
 
 from tenantry.holders.models import Holders
+from tenantry.identity.actions.sign_in import _known, _registered
+from tenantry.identity.errors import AccountExists
 from tenantry.identity.models import Accounts, Sessions, Users
-from tenantry.identity.providers.base import Answer, Attempt, SignInProviders
+from tenantry.identity.providers.base import Answer, Attempt, ExternalProfile, SignInProviders
 from tenantry.kernel.audit import latest_entries
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.database import param, statement
@@ -386,6 +389,17 @@ async def test_first_sign_ins_at_once_are_one_user(kit):
     landed = await asyncio.gather(*(client.get(back) for client, back in zip(clients, backs, strict=True)))
     assert [one.status_code for one in landed] == [303] * 8
     assert await count(kit, people, accounts, holders, sessions) == [1, 1, 1, 8]
+
+
+async def test_a_person_registered_between_the_two_look_ups_is_known(kit):
+    """As it is for the slower of two first sign-ins: no account at the first look, the address taken at the second."""
+    await kit.sign_in("ada")
+    profile = ExternalProfile("urn:tenantry:demo", "demo-ada", "ada@example.com", True, "Ada", None)
+    async with kit.system.service() as ctx:
+        found = await _registered(ctx, "demo", profile)
+        assert found == await _known(ctx, "demo", profile)
+        with pytest.raises(AccountExists):
+            await _registered(ctx, "demo", replace(profile, subject="demo-eve"))
 
 
 # --- The session that is replaced ---

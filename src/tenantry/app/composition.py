@@ -25,7 +25,7 @@ from tenantry.kernel.runtime import Runtime
 from tenantry.kernel.secret_file import development_secret
 from tenantry.product import Product
 from tenantry.site import layout_of
-from tenantry.sources.feeds import Feeds
+from tenantry.sources import Feeds
 from tenantry.web import create_templates, install, problem_page
 
 from .checks import modules_of, refuse_errors

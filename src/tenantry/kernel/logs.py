@@ -61,6 +61,9 @@ def configure_logs(*, production: bool, level: str = "INFO", stream: TextIO | No
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    for name in ("httpx2", "httpcore2"):
+        # They log whole addresses, and an address may carry what is nobody's business.
+        logging.getLogger(name).setLevel(logging.WARNING)
     # The frame writes its own line, with the template in place of the address.
     logging.getLogger("uvicorn.access").disabled = True
     structlog.configure(

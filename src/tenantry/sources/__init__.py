@@ -1,5 +1,6 @@
 """Data sources of a product: adapters for the declaration, and the values they hand out."""
 
+from .feeds import Feeds
 from .providers.base import (
     Adapter,
     AnswerInvalid,
@@ -18,6 +19,7 @@ __all__ = [
     "AnswerInvalid",
     "Binance",
     "Feed",
+    "Feeds",
     "NoPrice",
     "Quote",
     "Reading",

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Self
 
-from tenantry.kernel.clock import Clock
 from tenantry.product import Product
 
-from .providers.base import Adapter, Feed
+from .providers.base import Adapter, Clock, Feed
 from .providers.binance import Binance
 
 

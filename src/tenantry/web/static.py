@@ -71,6 +71,8 @@ class StaticAssets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request below the path where the app is mounted."""
+        # One line of the metrics for all files.
+        scope["route_template"] = "/static/{name}"
         request = Request(scope, receive)
         name = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix("/")
         response = self._answer(request, name)

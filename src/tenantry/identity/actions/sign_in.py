@@ -110,6 +110,9 @@ async def _registered(ctx: Context, provider: str, profile: ExternalProfile) -> 
         raise EmailUnverified
     holder_of_address = await queries.user_of_email(ctx.db, profile.email)
     if holder_of_address is not None:
+        # It may be this very person, registered between our two look-ups by a sign-in at the same moment.
+        if person := await _known(ctx, provider, profile):
+            return person
         raise AccountExists if holder_of_address.deleted_at is None else UserDeleted
     user_id, account_id = new_id(), new_id()
     await queries.add_user(ctx.db, user_id, email=profile.email, name=profile.name, image=profile.image)

@@ -24,7 +24,6 @@ from .failures import (
 from .types import encode_json
 from .units import Identity, Records, Unit
 
-
 # The last two: a connection that was lost in the middle of something, and one that does not answer in time.
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError, TimeoutError)
 

@@ -357,7 +357,10 @@ def upgrade() -> None:
         sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_sessions_token_hash_length")),
         sa.CheckConstraint("length(user_agent) BETWEEN 0 AND 500", name=op.f("ck_sessions_user_agent_length")),
         sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name=op.f("fk_sessions_account_id_accounts"), ondelete="CASCADE"
+            ["user_id", "account_id"],
+            ["accounts.user_id", "accounts.id"],
+            name=op.f("fk_sessions_user_id_account_id_accounts"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
@@ -367,6 +370,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_sessions_user_id_account_id", ["user_id", "account_id"], unique=False)
 
     op.create_table(
         "usage_counters",
@@ -619,6 +623,7 @@ def downgrade() -> None:
 
     op.drop_table("usage_counters")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_index("ix_sessions_user_id_account_id")
         batch_op.drop_index("ix_sessions_expires_at")
 
     op.drop_table("sessions")
@@ -650,7 +655,18 @@ def downgrade() -> None:
         batch_op.drop_index("ix_attempts_ends_at")
 
     op.drop_table("attempts")
-    _run("postgresql", "DROP SCHEMA tenantry CASCADE", "DROP FUNCTION IF EXISTS auth.uid()")
+    _run(
+        "postgresql",
+        """DO $$
+BEGIN
+  -- Where the platform brings its own function of that name, it stays.
+  IF EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('auth.uid()') AND prosrc = 'SELECT tenantry.uid()') THEN
+    DROP FUNCTION auth.uid();
+  END IF;
+END $$""",
+        "DROP SCHEMA tenantry CASCADE",
+        "REVOKE USAGE ON SCHEMA public FROM anon, authenticated, service_role",
+    )
 
 
 def _now() -> Any:
