@@ -1,5 +1,7 @@
 """What our JSON door costs a request, beside an empty FastAPI route that gives the same answer.
 
+The bare application is there twice: with FastAPI's telemetry switched off, as ours has it, and as it comes.
+
 Through uvicorn: CPU of the server's process, sixteen kept connections, one worker; ours is `tenantry run` itself, with
 its access log and its background work. In process: no sockets, so the framework's share stands out.
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
-from bench import doors
+from bench import bare, doors
 from bench.measure import Row
 from bench.rounds import Operation, compare, ratios
 from tenantry.app import create_app
@@ -35,12 +37,12 @@ async def run() -> list[Row]:
 
 
 @contextmanager
-def bare_server() -> Iterator[tuple[int, int]]:
+def bare_server(which: str = "plain") -> Iterator[tuple[int, int]]:
     """(process, port) of the bare FastAPI application under uvicorn."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "bench.doors", str(port)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "bench.bare", str(port), which], cwd=ROOT)
     try:
         _wait_for(port)
         yield process.pid, port
@@ -60,20 +62,22 @@ def our_server(routes: int, *arguments: str, **environment: str) -> Iterator[Ser
 
 async def _through_uvicorn() -> list[Row]:
     with ExitStack() as stack:
-        bare_pid, bare_port = stack.enter_context(bare_server())
+        bares = {which: stack.enter_context(bare_server(which)) for which in ("plain", "as-it-comes")}
         servers = {routes: stack.enter_context(our_server(routes)) for routes in (10, 150)}
         ports = {routes: int(server.url.rpartition(":")[2]) for routes, server in servers.items()}
         client = stack.enter_context(servers[10].sign_in())
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         asked = {
-            "empty FastAPI route": (bare_port, doors.PUBLIC, ""),
-            "public": (ports[10], doors.PUBLIC, ""),
+            "empty FastAPI route": (bares["plain"][1], bare.PUBLIC, ""),
+            "the same, FastAPI as it comes": (bares["as-it-comes"][1], bare.PUBLIC, ""),
+            "public": (ports[10], bare.PUBLIC, ""),
             "last of 10": (ports[10], doors.LAST, ""),
             "last of 150": (ports[150], doors.LAST, ""),
             "session": (ports[10], doors.PERSONAL, cookie),
         }
         others = {name: [servers[150 if name == "last of 150" else 10].process.pid] for name in asked}
-        others["empty FastAPI route"] = [bare_pid]
+        others["empty FastAPI route"] = [bares["plain"][0]]
+        others["the same, FastAPI as it comes"] = [bares["as-it-comes"][0]]
         ways = {name: await _client(*where) for name, where in asked.items()}
         found = await compare(ways, times=1_600, rounds=6, clients=CLIENTS, others=others)
     return _rows("uvicorn", found, figure="other_cpu_us")
@@ -83,8 +87,9 @@ async def _in_process() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         async with _application(Path(folder), 10) as small, _application(Path(folder), 150) as large:
             ways = {
-                "empty FastAPI route": _call(doors.bare(), doors.PUBLIC),
-                "public": _call(small, doors.PUBLIC),
+                "empty FastAPI route": _call(bare.bare(), bare.PUBLIC),
+                "the same, FastAPI as it comes": _call(bare.bare(as_it_comes=True), bare.PUBLIC),
+                "public": _call(small, bare.PUBLIC),
                 "last of 10": _call(small, doors.LAST),
                 "last of 150": _call(large, doors.LAST),
             }
@@ -92,13 +97,12 @@ async def _in_process() -> list[Row]:
 
 
 def _rows(where: str, found: Any, *, figure: str) -> list[Row]:
-    limit = "empty FastAPI route"
-    rows = ratios(found, "public", {limit: "≤ 1.5"}, figure=figure, title=f"{where}: public route")
-    rows += ratios(found, "last of 10", {limit: "≤ 1.5"}, figure=figure, title=f"{where}: last of 10 routes")
-    rows += ratios(found, "last of 150", {limit: "≤ 1.5"}, figure=figure, title=f"{where}: last of 150 routes")
-    rows += ratios(found, "last of 150", {"last of 10": "≤ 1.0"}, figure=figure, title=f"{where}: last of 150 routes")
+    plain, as_it_comes = "empty FastAPI route", "the same, FastAPI as it comes"
+    rows = ratios(found, "public", {plain: "≤ 1.5", as_it_comes: "≤ 1.5"}, figure=figure, title=f"{where}: public")
+    last = f"{where}: last of 150 routes, parameter"
+    rows += ratios(found, "last of 150", {"last of 10": "≤ 1.0"}, figure=figure, title=last)
     if "session" in found:
-        rows += ratios(found, "session", {limit: ""}, figure=figure, title=f"{where}: signed in, session looked up")
+        rows += ratios(found, "session", {plain: ""}, figure=figure, title=f"{where}: signed in, session looked up")
     return rows
 
 

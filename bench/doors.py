@@ -1,36 +1,12 @@
-"""The servers that `bench_door` and `bench_start` ask: bare FastAPI, and a product with an author's own routes.
+"""The product that `bench_door` and `bench_start` ask: one with an author's own routes."""
 
-`python -m bench.doors PORT` serves the bare one, with the settings `tenantry run` gives uvicorn.
-"""
+from fastapi import APIRouter
 
-import sys
-
-import uvicorn
-from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
-
+from bench.bare import PUBLIC, Pong
 from tenantry import Google, Meter, Plan, Product
 from tenantry.kernel import Anyone, Module, Read
 
-PUBLIC, PERSONAL, LAST = "/v1/ping", "/v1/mine", "/v1/last/7/parts"
-
-
-class Pong(BaseModel):
-    """An answer worth the name, and no more."""
-
-    status: str
-    number: int
-
-
-def bare() -> FastAPI:
-    """FastAPI with one route and nothing looked up on the way."""
-    app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False})
-
-    @app.get(PUBLIC)
-    async def ping() -> Pong:
-        return Pong(status="ok", number=1)
-
-    return app
+PERSONAL, LAST = "/v1/mine", "/v1/last/7/parts"
 
 
 def product(routes: int) -> Product:
@@ -66,13 +42,3 @@ def _module(routes: int) -> Module:
         return Pong(status="ok", number=part_id)
 
     return Module("bench", routers=[router])
-
-
-def main(port: int) -> None:
-    """Serve the bare one until the process is told to stop."""
-    options = {"log_config": None, "access_log": False, "proxy_headers": False, "server_header": False, "ws": "none"}
-    uvicorn.run(bare(), port=port, **options)  # type: ignore[arg-type]
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -48,8 +48,7 @@ def ratios(
     """One row a limit: our figure beside that of another way; `limits` maps a way's name to the target in words."""
     figures = {name: getattr(one, figure) for name, one in found.items()}
     return [
-        Row(title or ours, figures[ours], UNITS[figure], name, figures[name], target)
-        for name, target in limits.items()
+        Row(title or ours, figures[ours], UNITS[figure], name, figures[name], target) for name, target in limits.items()
     ]
 
 

@@ -1,8 +1,10 @@
 """Logs: one line a fact, JSON in production, without secrets; everybody's loggers end in the same place."""
 
+import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, MutableMapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,6 +17,8 @@ from .redaction import exception_text, redacted_member, scrubbed
 
 # Carries the request's id into log records, and nothing else: identity and database are handed on as arguments.
 request_id_of_logs: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+_FLUSH_SECONDS = 0.05
 
 Event = MutableMapping[str, Any]
 AccessLog = Callable[[str, str, int, float, str], None]
@@ -98,23 +102,43 @@ def access_log(*, production: bool, stream: TextIO | None = None) -> AccessLog:
     """Return what writes one line a request: `(method, route template, status, seconds, request id)`.
 
     It writes around the logging machinery, which costs more than the whole frame. Nothing in the line comes from the
-    caller but the method and, behind trusted proxies, the request id; both are checked before.
+    caller but the method and, behind trusted proxies, the request id; both are checked before. Lines reach the stream's
+    end together, 50 ms after the first of them at the latest.
     """
-    out = stream or sys.stdout
+    write = _Lines(stream or sys.stdout).write
     encode = msgspec.json.Encoder().encode
 
     def write_json(method: str, route: str, status: int, seconds: float, request_id: str) -> None:
         ms = round(seconds * 1000, 2)
         line = AccessLine(datetime.now(UTC), "info", "request", method, route, status, ms, request_id)
-        out.write(encode(line).decode() + "\n")
-        out.flush()
+        write(encode(line).decode() + "\n")
 
     def write_text(method: str, route: str, status: int, seconds: float, request_id: str) -> None:
-        now = datetime.now(UTC).strftime("%H:%M:%S")
-        out.write(f"{now} {status} {method:<7} {route}  {seconds * 1000:.1f} ms  {request_id}\n")
-        out.flush()
+        now = time.strftime("%H:%M:%S", time.gmtime())
+        write(f"{now} {status} {method:<7} {route}  {seconds * 1000:.1f} ms  {request_id}\n")
 
     return write_json if production else write_text
+
+
+class _Lines:
+    """Writes to a stream and flushes it a little later, once for many lines: a flush costs as much as the frame."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._flushing: asyncio.TimerHandle | None = None
+
+    def write(self, line: str) -> None:
+        self._out.write(line)
+        if self._flushing is not None:
+            return
+        try:
+            self._flushing = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._flush)
+        except RuntimeError:  # nobody's loop runs
+            self._out.flush()
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self._out.flush()
 
 
 def _add_request_id(logger: Any, method: str, event: Event) -> Event:

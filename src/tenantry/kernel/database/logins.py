@@ -76,7 +76,7 @@ _LOGIN = """
 SELECT session_user AS login, current_user AS role,
        bool_or(r.rolsuper) AS super, bool_or(r.rolbypassrls) AS bypass,
        bool_or(r.rolname = 'service_role') AS may_serve,
-       (SELECT count(*) FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = session_user)) AS owns
+       (SELECT count(*) FROM pg_class WHERE pg_has_role(session_user, relowner, 'MEMBER')) AS owns
 FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER')"""
 
 

@@ -12,6 +12,7 @@ from alembic.autogenerate import renderers
 from alembic.config import Config
 from alembic.operations import ops
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import MetaData, create_engine, event, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -113,11 +114,7 @@ def _on_sqlite(path: Path, work: Callable[[Config], Any]) -> None:
     with engine.connect() as connection:
         work(_config(connection))
         connection.commit()
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     engine.dispose()
-    if broken:
-        msg = f"the migration left rows that refer to nothing: {broken[:5]}"
-        raise RuntimeError(msg)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -126,7 +123,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("PRAGMA busy_timeout = 5000")
         cursor.execute("PRAGMA journal_mode = WAL")
-        # A table is rebuilt by dropping the old one, which must not cascade; checked as a whole afterwards.
+        # A table is rebuilt by dropping the old one, which must not cascade; `_refuse_dangling` looks afterwards.
         cursor.execute("PRAGMA foreign_keys = OFF")
 
 
@@ -142,9 +139,24 @@ def _config(connection: Any, metadata: MetaData = Base.metadata) -> Config:
     config.attributes.update(
         connection=connection,
         metadata=metadata,
-        options={"render_item": _render_item, "process_revision_directives": _add_guards},
+        options={
+            "render_item": _render_item,
+            "process_revision_directives": _add_guards,
+            "on_version_apply": _refuse_dangling,
+        },
     )
     return config
+
+
+def _refuse_dangling(ctx: Any, **_step: Any) -> None:
+    """Called in each step's transaction, so that a step which leaves rows referring to nothing leaves nothing."""
+    if ctx.dialect.name != "sqlite" or ctx.as_sql:
+        return
+    broken = ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        tables = sorted({str(row[0]) for row in broken})
+        msg = f"the migration leaves rows that refer to nothing, in {', '.join(tables)}"
+        raise CommandError(msg)
 
 
 def _render_item(kind: str, item: Any, _context: Any) -> str | bool:

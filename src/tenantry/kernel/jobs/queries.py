@@ -24,6 +24,7 @@ class Claimed(msgspec.Struct, frozen=True):
     actor_id: UUID | None
     attempts: int
     attempts_max: int
+    status: str
 
 
 class JobCount(msgspec.Struct, frozen=True):
@@ -53,7 +54,8 @@ _add = statement(
         attempts_max=param("attempts_max"),
         once_key=param("once_key"),
     )
-    .on_conflict_do_nothing(index_elements=["once_key"])
+    # No key is named: PostgreSQL would want the right to read it, which who writes a job has not.
+    .on_conflict_do_nothing()
 )
 
 _due = (
@@ -65,18 +67,24 @@ _due = (
     .order_by(Jobs.run_at)
     .limit(param("limit", Whole()))
     .with_for_update(skip_locked=True)
+    # Apart, so that it runs once: inside IN, PostgreSQL may run it again and lock more rows than the limit.
+    .cte("due")
 )
+# Its last worker died of it, or with it, and there is no attempt left.
+_spent = and_(Jobs.status == "running", Jobs.attempts >= Jobs.attempts_max)
 
 _claim = statement(
     update(Jobs)
-    .where(Jobs.id.in_(_due))
+    .where(Jobs.id.in_(select(_due.c.id)))
     .values(
-        status="running",
-        attempts=Jobs.attempts + 1,
+        status=case((_spent, "dead"), else_="running"),
+        attempts=case((_spent, Jobs.attempts), else_=Jobs.attempts + 1),
         lease=param("lease"),
         leased_until=plus(now(), param("seconds", Whole())),
+        finished_at=case((_spent, now()), else_=None),
+        last_error=case((_spent, "its worker ended in the middle of it"), else_=Jobs.last_error),
     )
-    .returning(Jobs.id, Jobs.name, Jobs.payload, Jobs.actor_id, Jobs.attempts, Jobs.attempts_max),
+    .returning(Jobs.id, Jobs.name, Jobs.payload, Jobs.actor_id, Jobs.attempts, Jobs.attempts_max, Jobs.status),
     Claimed,
 )
 
@@ -133,8 +141,12 @@ async def add(db: Unit, job: UUID, name: str, *, payload: dict[str, Any], actor_
 
 
 async def claim(db: Unit, lease: UUID, *, limit: int, seconds: int) -> list[Claimed]:
-    """Take up to `limit` due jobs for `seconds`; two workers never get the same one."""
-    return await db.rows(_claim, lease=lease, limit=limit, seconds=seconds)
+    """Take up to `limit` due jobs for `seconds`; two workers never get the same one.
+
+    A job whose last attempt never ended is found dead instead.
+    """
+    claimed = await db.rows(_claim, lease=lease, limit=limit, seconds=seconds)
+    return [one for one in claimed if one.status == "running"]
 
 
 async def finish(db: Unit, job: UUID, lease: UUID) -> bool:

@@ -52,6 +52,10 @@ async def work(runtime: Runtime, stop: asyncio.Event) -> None:
         except (DatabaseConflict, DatabaseUnavailable) as problem:
             log.warning("jobs.database_away", reason=problem.internal)
             busy = 0
+        except Exception:
+            # A worker that ended here would leave every later job undone.
+            log.exception("jobs.worker_failed")
+            busy = 0
         if not busy:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), IDLE_SECONDS)
@@ -63,7 +67,10 @@ async def run_due(runtime: Runtime) -> int:
     ctx = system_context(runtime)
     async with ctx.service() as working:
         claimed = await queries.claim(working.db, lease, limit=BATCH, seconds=LEASE_SECONDS)
-    await asyncio.gather(*(_run(ctx, lease, one) for one in claimed))
+    ended = await asyncio.gather(*(_run(ctx, lease, one) for one in claimed), return_exceptions=True)
+    for failure in ended:
+        if failure is not None:
+            raise failure
     return len(claimed)
 
 
@@ -111,7 +118,9 @@ async def _attempt(ctx: Context, claimed: queries.Claimed) -> str | None:
         async with asyncio.timeout(LEASE_SECONDS - 10):
             await job.run(Context(ctx.runtime, actor, ctx.origin), claimed.payload)
     except Exception as error:  # noqa: BLE001 - whatever a job raises is its failure, not the worker's
-        return f"{type(error).__name__}: {error}"[:500]
+        # What is no text for a database (NUL, half a surrogate) must not keep the failure from being written down.
+        told = f"{type(error).__name__}: {error}".encode(errors="replace").decode().replace("\0", "?")
+        return told[:500]
     return None
 
 

@@ -18,8 +18,12 @@ from .queries import Mail
 
 
 async def send_mail(ctx: Context, recipient: str, subject: str, *, text: str, html: str | None = None) -> UUID:
-    """Write a mail into the open unit of work; it goes out once that commits. Answers the mail's id."""
+    """Write a mail into the open unit of work; it goes out once that commits. Answers the mail's id.
+
+    Raises ValueError for what `compose` refuses.
+    """
     mail = Mail(new_id(), recipient, subject, text, html, "queued")
+    compose(ctx.settings.mail_from, mail)
     await queries.add(ctx.db, mail, ctx.actor.user_id)
     await enqueue(ctx, DELIVER, {"mail": str(mail.id)})
     return mail.id
@@ -61,9 +65,15 @@ async def smtp_send(settings: Settings, mail: Mail) -> None:
 
 
 def compose(sender: str, mail: Mail) -> EmailMessage:
-    """The message with a text and, where there is one, an HTML part; ValueError for a line break in a header."""
+    """The message with a text and, where there is one, an HTML part.
+
+    ValueError for a line break in a header, and for a recipient that is not exactly one address.
+    """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, mail.recipient, mail.subject
+    if [bool(one.username and one.domain) for one in message["To"].addresses] != [True]:
+        msg = "a mail goes to one address"
+        raise ValueError(msg)
     message["Message-ID"] = f"<{mail.id}@{sender.rpartition('@')[2].strip('<> ') or 'localhost'}>"
     message.set_content(mail.text)
     if mail.html:
