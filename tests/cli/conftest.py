@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -111,7 +111,9 @@ def program() -> Tenantry:
 class Server:
     """`tenantry run` as a program. `url` is where it said it is."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], environment: Mapping[str, str], log: Path, *, ready: str | None
+    ) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -121,7 +123,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.url = self._announced()
+        self.url = self._announced() if ready is None else self._answering(ready)
 
     @property
     def said(self) -> str:
@@ -130,13 +132,14 @@ class Server:
     def get(self, path: str) -> httpx2.Response:
         return httpx2.get(f"{self.url}{path}", timeout=PATIENCE_SECONDS)
 
-    def browser(self, person: str) -> httpx2.Client:
+    @contextmanager
+    def browser(self, person: str) -> Iterator[httpx2.Client]:
         """A browser in which somebody has signed in at the demo's identity provider."""
-        client = httpx2.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
-        there = client.get("/auth/demo/start").headers["location"]
-        back = urlsplit(client.get(f"{there}&login_hint={person}").headers["location"])
-        assert client.get(f"{back.path}?{back.query}").status_code == 303
-        return client
+        with httpx2.Client(base_url=self.url, timeout=PATIENCE_SECONDS) as client:
+            there = client.get("/auth/demo/start").headers["location"]
+            back = urlsplit(client.get(f"{there}&login_hint={person}").headers["location"])
+            assert client.get(f"{back.path}?{back.query}").status_code == 303
+            yield client
 
     def send(self, number: signal.Signals, *, to_group: bool = False) -> int:
         """Send a signal, to the whole group as a terminal does if wanted; answers the status."""
@@ -152,16 +155,30 @@ class Server:
         self.process.wait()
 
     def _announced(self) -> str:
-        # Twice as long as a start may take here, because several test runs may share the machine.
+        self._wait(lambda: " is at http" in self.said)
+        found = re.search(r" is at (http://\S+)", self.said)
+        assert found, self.said
+        # Behind a proxy the public address is not where it listens.
+        return found[1] if "127.0.0.1" in found[1] else ""
+
+    def _answering(self, url: str) -> str:
+        def answers() -> bool:
+            try:
+                return httpx2.get(f"{url}/healthz").status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        self._wait(answers)
+        return url
+
+    def _wait(self, state: Callable[[], bool]) -> None:
+        # Longer than for other states: a start loads everything, and several test runs may share the machine.
         deadline = time.monotonic() + 6 * PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if found := re.search(r"is at (http://\S+)", self.said):
-                return found[1]
-            if self.process.poll() is not None:
-                break
+        while not state():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.end()
+                raise AssertionError(f"the server did not start: {self.said}")
             time.sleep(0.05)
-        self.end()
-        raise AssertionError(f"the server did not start: {self.said}")
 
 
 Serve = Callable[..., Server]
@@ -169,17 +186,33 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start servers: `serve("--workers", "2", TENANTRY_PORT="8001")`; port 0 unless said otherwise."""
+    """Start servers: `serve("--workers", "2", TENANTRY_HOST="::1")`; a free port unless said otherwise.
+
+    `ready` is an address to wait for, where the server does not say its own.
+    """
     with ExitStack() as stack:
 
-        def start(*arguments: str, **environment: str) -> Server:
+        def start(*arguments: str, ready: str | None = None, **environment: str) -> Server:
             if "--port" not in arguments:
                 arguments = (*arguments, "--port", "0")
-            server = Server(arguments, environment, tmp_path / f"server-{time.monotonic_ns()}.log")
+            server = Server(arguments, environment, tmp_path / f"server-{time.monotonic_ns()}.log", ready=ready)
             stack.callback(server.end)
             return server
 
         yield start
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], bool]], None]:
+    """Wait until a state is reached."""
+
+    def wait(state: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 2 * PATIENCE_SECONDS
+        while not state():
+            assert time.monotonic() < deadline, "the state was not reached"
+            time.sleep(0.05)
+
+    return wait
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """The pages and redirects of signing in and out."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
+from tenantry.kernel.attempts import attempt
 from tenantry.kernel.logs import logger_of
 from tenantry.kernel.negotiation import prefers_html
 from tenantry.kernel.problem_handlers import problem_response
@@ -18,6 +20,9 @@ from .providers.base import Answer, SignInProviders
 from .providers.building import missing_settings
 
 router = APIRouter(include_in_schema=False)
+
+SIGN_INS_A_MINUTE = 120
+"""From one address; an office behind one address passes, a guesser does not."""
 
 _log = logger_of("tenantry.identity")
 # RFC 6749 4.1.2.1 and OpenID Connect Core 3.1.2.6: what a person, or nobody's session over there, made of it.
@@ -65,6 +70,8 @@ async def end_sign_in(request: Request, provider: str, ctx: Open) -> Response:
     state = request.query_params.get("state", "")
     pending = cookies.read_pending(request, state, provider, ctx=ctx)
     try:
+        # Before the code is looked at, in a unit of its own; whoever guesses codes is counted whatever comes of it.
+        await attempt(ctx, f"sign-in from {ctx.origin.address}", most=SIGN_INS_A_MINUTE, within=timedelta(minutes=1))
         response = await _signed_in(request, pending, ctx)
     except Problem as problem:
         response = _failed(request, problem, pending.return_to if pending else "")

@@ -165,3 +165,10 @@ def _sqlite_triggers(table: Table) -> Iterator[str]:
                 f"CREATE TRIGGER {table.name}_no_{command.lower()} BEFORE {command} ON {table.name} "
                 f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
             )
+        # INSERT OR REPLACE deletes the row that stands in its way, and no trigger for DELETE hears of it.
+        key = " AND ".join(f"{one.name} = NEW.{one.name}" for one in table.primary_key)
+        yield (
+            f"CREATE TRIGGER {table.name}_no_replace BEFORE INSERT ON {table.name} "  # noqa: S608 - names of our own tables
+            f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {key}) "
+            f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
+        )
