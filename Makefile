@@ -34,7 +34,7 @@ test-browser: $(DEV_READY) postgres $(NODE_READY) ## the tests that drive a real
 	@test -x "$(CHROMIUM)" || { echo "No Chromium here: install the package chromium, or name one with CHROMIUM=." >&2; exit 1; }
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser $(ARGS)
 
-test-node: $(NODE_READY) ## the tests that need Node
+test-node: $(DEV_READY) $(NODE_READY) ## the tests that need Node
 	@find tests/node -name '*.test.*' -not -path '*/node_modules/*' | grep -q . || { echo "tests/node holds no test." >&2; exit 1; }
 	cd tests/node && node --test
 

@@ -1,7 +1,8 @@
-"""One durable consume: a service unit around `usage.queries.consume`, beside a bare upsert in the same transaction.
+"""One durable consume: a service unit around `usage.queries.consume`, beside a bare upsert that is committed too.
 
-The bare upsert counts and compares with a limit it is handed. Ours also reads today's limit from the holder's plan, says
-which window it is, and takes its place among other writers; that is in its figures. One holder: every call meets in one row.
+The bare upsert counts and compares with a limit it is handed. Ours also reads today's limit from the holder's plan and
+finds the window, and it takes its turn among writers. One holder: every call meets in one row. On PostgreSQL a unit is
+three trips (BEGIN, the statement, COMMIT), the bare upsert one.
 """
 
 from collections.abc import AsyncIterator

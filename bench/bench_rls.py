@@ -4,6 +4,7 @@ The bare limit is the same query by a login that row level security does not app
 connection held, so that nothing but the two statements differs; then a whole unit of ours beside the driver's pool.
 """
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -21,12 +22,14 @@ WITHOUT = (
 
 async def run() -> list[Row]:
     """p50 of one caller, and the CPU of client and server together."""
-    with world.postgres_server() as server:
-        async with world.postgres(server, PEOPLE) as database:
-            async with asyncpg.create_pool(database.bare_url, min_size=1) as pool:
-                async with pool.acquire() as without, database.api_connection() as bound:
-                    ways = _ways(database, bound=bound, without=without, pool=pool)
-                    found = await compare(ways, times=500, others=dict.fromkeys(ways, database.processes))
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(world.postgres_server())
+        database = await stack.enter_async_context(world.postgres(server, PEOPLE))
+        pool = await stack.enter_async_context(asyncpg.create_pool(database.bare_url, min_size=1))
+        without = await stack.enter_async_context(pool.acquire())
+        bound = await stack.enter_async_context(database.api_connection())
+        ways = _ways(database, bound=bound, without=without, pool=pool)
+        found = await compare(ways, times=500, others=dict.fromkeys(ways, database.processes))
     bare, under, unit, pooled = (found[name] for name in ("bare", "bound", "unit", "pool"))
     limit, pool_limit = "same query, no RLS", "same query, no RLS, its pool"
     both = [one.cpu_us + one.other_cpu_us for one in (under, bare)]

@@ -39,8 +39,11 @@ class Standing(msgspec.Struct, frozen=True):
 
     @property
     def limit(self) -> int | None:
-        """The limit in force: the window's own once it was used, the plan's before. None: no limit."""
-        return self.plan_quota if self.quota is None else self.quota
+        """The limit in force: the plan's, and never below what was counted already. None: no limit.
+
+        Not the window's own `quota`: it is yesterday's after a deployment declared another limit, until the next call.
+        """
+        return None if self.plan_quota is None else max(self.plan_quota, self.used + self.leased)
 
 
 class Day(msgspec.Struct, frozen=True):

@@ -1,0 +1,232 @@
+"""Admission: exact under any number of callers, and nothing is counted for a refused call."""
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
+
+from tenantry import Google, Meter, Plan, Product
+from tenantry.holders import by_id, open_for_user, set_plan
+from tenantry.identity.models import Users
+from tenantry.kernel import Context, new_id
+from tenantry.kernel.database import param, statement
+from tenantry.kernel.database.failures import Unstorable
+from tenantry.testing import AppKit
+from tenantry.usage import QuotaExceeded, consume, decide
+from tenantry.usage.models import UsageCounters
+from tenantry.usage.queries import windows
+
+daily, monthly = Meter("requests", per="day"), Meter("exports", per="month")
+PLANS = [
+    Plan("small", price=0, limits={daily: 10, monthly: 3}),
+    Plan("large", price=900, limits={daily: 1000, monthly: 30}),
+    Plan("unlimited", price=9000, limits={daily: None, monthly: None}),
+    Plan("none", price=1, limits={daily: 0, monthly: 0}),
+]
+_add_user = statement(insert(Users).values(id=param("id"), email=param("email")))
+_used = statement(select(UsageCounters.used).where(UsageCounters.holder_id == param("holder")))
+
+
+@pytest.fixture
+async def kit(start: Any) -> AppKit:
+    started: AppKit = await start(Product("Acme", sign_in=[Google()], plans=PLANS), pool_size=10)
+    return started
+
+
+async def new_holder(kit: AppKit, plan: str = "small") -> UUID:
+    user = new_id()
+    async with kit.system.service() as ctx:
+        await ctx.db.run(_add_user, id=user, email=f"{user}@example.com")
+        holder = await open_for_user(ctx, user)
+        if plan != "small":
+            await set_plan(ctx, holder, plan, source="admin", reason="test")
+    return holder
+
+
+async def used(kit: AppKit, holder: UUID) -> int:
+    async with kit.system.service(writes=False) as ctx:
+        return sum(await ctx.db.rows(_used, holder=holder))
+
+
+async def test_64_callers_get_exactly_the_quota(kit: AppKit) -> None:
+    holder = await new_holder(kit, "large")
+
+    async def call(_: int) -> int:
+        return sum([(await decide(kit.system, holder, daily)).allowed for _ in range(17)])
+
+    assert sum(await asyncio.gather(*map(call, range(64)))) == 1000
+    assert await used(kit, holder) == 1000
+
+
+CALLER = """
+import asyncio, sys
+from pathlib import Path
+from uuid import UUID
+from tenantry.kernel.clock import SystemClock
+from tenantry.kernel.database.postgres import PostgresDatabase
+from tenantry.kernel.database.sqlite import SqliteDatabase
+from tenantry.kernel.database.units import SERVICE
+from tenantry.usage.queries import consume
+
+async def main(url, holder):
+    if url.startswith("sqlite:///"):
+        database = SqliteDatabase(Path(url.removeprefix("sqlite:///")), SystemClock(), durable=False)
+    else:
+        database = PostgresDatabase(url, size=8)
+    await database.open()
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+    async def call():
+        admitted = 0
+        for _ in range(20):
+            unit = database.unit(SERVICE, writes=True)
+            admitted += await consume(unit, holder, "requests", per="day", cost=1) is not None
+            await unit.commit()
+        return admitted
+
+    print(sum(await asyncio.gather(*(call() for _ in range(16)))), flush=True)
+    await database.close()
+
+asyncio.run(main(sys.argv[1], UUID(sys.argv[2])))
+"""
+
+
+async def test_4_processes_of_16_callers_get_exactly_the_quota(kit: AppKit) -> None:
+    holder = await new_holder(kit, "large")
+    # The other processes have no frozen clock; on SQLite they would count on another day than PostgreSQL does.
+    command = [sys.executable, "-c", CALLER, kit.database.service_url or kit.database.api_url, str(holder)]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    processes = [subprocess.Popen(command, text=True, **pipes) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = await asyncio.gather(*(asyncio.to_thread(process.communicate, timeout=60) for process in processes))
+    assert [errors for _, errors in ended] == [""] * 4
+    assert sum(int(told) for told, _ in ended) == 1000
+    assert await used(kit, holder) == 1000
+
+
+many = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@many
+@given(costs=st.lists(st.integers(1, 12), max_size=12))
+async def test_every_call_is_admitted_if_it_fits_and_else_changes_nothing(kit: AppKit, costs: list[int]) -> None:
+    holder, model = await new_holder(kit), 0
+    for cost in costs:
+        decision = await decide(kit.system, holder, daily, cost)
+        assert decision.allowed is (model + cost <= 10)
+        model += cost if decision.allowed else 0
+        assert (decision.used, decision.limit, decision.remaining) == (model, 10, 10 - model)
+        assert await used(kit, holder) == model
+
+
+async def test_429_a_refusal_says_how_one_stands_and_counts_nothing(kit: AppKit) -> None:
+    holder = await new_holder(kit)
+    found = await as_holder(kit, holder)
+    assert (await consume(found, daily, 9)).remaining == 1
+    with pytest.raises(QuotaExceeded) as raised:
+        await consume(found, daily, 2)
+    assert raised.value.extra["used"] == 9
+    assert raised.value.extra["remaining"] == 1
+    assert (await consume(found, daily, 1)).remaining == 0
+    for cost in (1, 11, 2**63 - 1):
+        with pytest.raises(QuotaExceeded):
+            await consume(found, daily, cost)
+    assert await used(kit, holder) == 10
+
+
+async def as_holder(kit: AppKit, holder: UUID) -> Context:
+    async with kit.system.service(writes=False) as ctx:
+        return replace(kit.system, current_holder=await by_id(ctx.db, holder))
+
+
+async def test_a_cost_above_the_whole_quota_is_refused_from_the_first_call_on(kit: AppKit) -> None:
+    holder = await new_holder(kit)
+    decision = await decide(kit.system, holder, daily, 11)
+    assert (decision.allowed, decision.used, decision.remaining, decision.limit) == (False, 0, 10, 10)
+    async with kit.system.service(writes=False) as ctx:
+        assert await windows(ctx.db, holder) == []
+
+
+async def test_a_limit_of_nothing_admits_nothing(kit: AppKit) -> None:
+    decision = await decide(kit.system, await new_holder(kit, "none"), daily)
+    assert (decision.allowed, decision.limit, decision.remaining) == (False, 0, 0)
+
+
+async def test_no_limit_admits_everything_a_number_can_count(kit: AppKit) -> None:
+    holder = await new_holder(kit, "unlimited")
+    decision = await decide(kit.system, holder, daily, 2**62)
+    assert (decision.allowed, decision.limit, decision.remaining) == (True, None, None)
+    with pytest.raises(Unstorable):
+        await decide(kit.system, holder, daily, 2**62)
+    assert await used(kit, holder) == 2**62
+
+
+@pytest.mark.parametrize("cost", [0, -1])
+async def test_a_call_costs_one_or_more(kit: AppKit, cost: int) -> None:
+    with pytest.raises(ValueError, match="1 unit or more"):
+        await decide(kit.system, await new_holder(kit), daily, cost)
+
+
+async def test_a_holder_that_is_not_there(kit: AppKit) -> None:
+    with pytest.raises(LookupError):
+        await decide(kit.system, new_id(), daily)
+
+
+async def test_meters_and_holders_do_not_touch_each_other(kit: AppKit) -> None:
+    first, second = await new_holder(kit), await new_holder(kit)
+    assert (await decide(kit.system, first, daily, 10)).allowed
+    assert (await decide(kit.system, first, monthly, 3)).allowed
+    assert (await decide(kit.system, second, daily, 10)).allowed
+    assert not (await decide(kit.system, first, daily)).allowed
+    assert not (await decide(kit.system, first, monthly)).allowed
+    assert (await decide(kit.system, second, monthly)).allowed
+
+
+BOUNDARIES = [
+    ("2026-03-14T23:59:59.999999", daily, "2026-03-15T00:00:00"),
+    ("2026-12-31T23:59:59.999999", daily, "2027-01-01T00:00:00"),
+    ("2028-02-28T23:59:59.999999", daily, "2028-02-29T00:00:00"),
+    ("2028-02-29T12:00:00", daily, "2028-03-01T00:00:00"),
+    ("2026-12-31T23:59:59.999999", monthly, "2027-01-01T00:00:00"),
+    ("2026-01-31T12:00:00", monthly, "2026-02-01T00:00:00"),
+    ("2026-02-28T23:59:59", monthly, "2026-03-01T00:00:00"),
+    ("2028-02-28T23:59:59", monthly, "2028-03-01T00:00:00"),
+    ("2028-02-29T23:59:59", monthly, "2028-03-01T00:00:00"),
+    ("2026-03-29T01:30:00", daily, "2026-03-30T00:00:00"),  # the night in which Europe changes its clocks
+]
+
+
+@pytest.mark.parametrize(("now", "meter", "end"), BOUNDARIES)
+async def test_a_window_ends_at_utc_midnight_and_the_next_begins(kit: AppKit, now: str, meter: Meter, end: str) -> None:
+    at, end_at = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (now, end))
+    holder = await new_holder(kit)
+    await kit.set_time(at)
+    quota = 10 if meter is daily else 3
+    decision = await decide(kit.system, holder, meter, quota)
+    assert (decision.allowed, decision.reset_at) == (True, end_at)
+    await kit.set_time(end_at - timedelta(microseconds=1))
+    assert not (await decide(kit.system, holder, meter)).allowed
+    await kit.set_time(end_at)
+    again = await decide(kit.system, holder, meter)
+    assert (again.allowed, again.used) == (True, 1)
+    async with kit.system.service(writes=False) as ctx:
+        first, second = await windows(ctx.db, holder)
+    assert (first.window_end, second.window_start) == (end_at, end_at)
+    assert (first.used, second.used) == (quota, 1)
