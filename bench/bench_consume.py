@@ -39,14 +39,14 @@ async def run() -> list[Row]:
         await _prepare(file)
         for callers in (1, 64):
             ways = {"unit": _consume(file), "bare": _bare_sqlite(file)}
-            found += _rows("SQLite", callers, await compare(ways, times=960, rounds=5, clients=callers))
+            found += _rows("SQLite", callers, await compare(ways, times=320, rounds=12, clients=callers))
     with world.postgres_server() as server:
         async with world.postgres(server, 10) as database:
             await _prepare(database.service)
             async with _bare_postgres(database) as bare:
                 for callers in (1, 64):
                     ways = {"unit": _consume(database.service), "bare": bare}
-                    found += _rows("PostgreSQL", callers, await compare(ways, times=640, rounds=5, clients=callers))
+                    found += _rows("PostgreSQL", callers, await compare(ways, times=320, rounds=10, clients=callers))
     return found
 
 

@@ -7,15 +7,18 @@ its access log and its background work. In process: no sockets, so the framework
 """
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
+
+from fastapi import FastAPI
 
 import bench
 from bench import bare, doors
@@ -111,12 +114,18 @@ async def _application(folder: Path, routes: int) -> AsyncIterator[Application]:
     database = folder / str(routes)
     database.mkdir()
     template = await asyncio.to_thread(sqlite_template, database)
-    settings = Settings(database_url=f"sqlite:///{template}", secret_keys=("k" * 40,), **_GOOGLE)  # type: ignore[arg-type]
-    with (folder / "log").open("a") as log:
-        app = create_app(doors.product(routes), settings, worker=False)
+    with _built(template, routes) as app:
         async with app.router.lifespan_context(app):
-            del log
             yield app
+
+
+@contextmanager
+def _built(file: Path, routes: int) -> Iterator[FastAPI]:
+    settings = Settings(database_url=f"sqlite:///{file}", secret_keys=("k" * 40,), **_GOOGLE)  # type: ignore[arg-type]
+    with Path(os.devnull).open("w") as log:
+        with redirect_stdout(log):  # where the access lines go is settled when the application is built
+            app = create_app(doors.product(routes), settings, worker=False)
+        yield app
 
 
 _GOOGLE = {"google_client_id": "none", "google_client_secret": "none"}

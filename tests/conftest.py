@@ -101,7 +101,7 @@ def identity_provider(provider_clock: FollowedClock) -> Iterator[StandIn]:
 async def start(
     database: TestDatabase, identity_provider: StandIn, provider_clock: FollowedClock
 ) -> AsyncIterator[Start]:
-    """Start the application: `kit = await start(product, **settings)`."""
+    """What starts the application: a product (the small one without), and settings as keywords."""
     identity_provider.clear()
     async with AsyncExitStack() as stack:
 

@@ -5,7 +5,9 @@ import pytest
 BROKEN = """\
 from tenantry import Google, Meter, Plan, Product
 requests = Meter("requests", per="week")
-product = Product("Acme", sign_in=[Google()], plans=[Plan("free", price=0, limits={requests: -1}), Plan("free", price=0)])
+product = Product(
+    "Acme", sign_in=[Google()], plans=[Plan("free", price=0, limits={requests: -1}), Plan("free", price=0)]
+)
 """
 
 

@@ -6,7 +6,9 @@ import pytest
 
 ROLES = """
 SELECT r.rolname, r.rolcanlogin, r.rolsuper, r.rolbypassrls, r.rolinherit, r.rolcreatedb, r.rolcreaterole, s.setconfig,
-       ARRAY(SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1)
+       ARRAY(
+         SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1
+       )
 FROM pg_roles r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid WHERE r.rolname NOT LIKE 'pg_%' ORDER BY 1"""
 RIGHTS = "SELECT datname, datacl::text FROM pg_database WHERE datname = current_database()"
 
@@ -41,7 +43,9 @@ def test_addresses_with_new_passwords_are_printed_and_work(addresses, tenantry, 
 
 
 def test_passwords_are_never_shown(addresses, tenantry):
-    said = [tenantry("db", *command, **addresses) for command in (["init"], ["migrate"], ["current"], ["current", "--json"])]
+    said = [
+        tenantry("db", *command, **addresses) for command in (["init"], ["migrate"], ["current"], ["current", "--json"])
+    ]
     text = "".join(answer.out + answer.err for answer in said)
     for address in addresses.values():
         assert urlsplit(address).password not in text

@@ -28,7 +28,7 @@ def test_from_an_empty_folder_to_a_dashboard_with_a_past(tenantry, serve, monkey
     assert "var/tenantry.db (made just now, with demo data)" in server.said
 
     with server.browser("ada") as ada:
-        assert ada.get("/v1/me").json()["user"]["email"] == "ada@example.com"
+        assert ada.get("/v1/me").json()["email"] == "ada@example.com"
         used = ada.get("/v1/me/usage").json()
         assert used["plan"] == "free"
         assert used["items"][0]["used"] > 0

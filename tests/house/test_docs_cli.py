@@ -40,7 +40,9 @@ def commands(path: str = "tenantry", found: Any = None) -> Iterator[tuple[str, A
     if not names:
         yield path, found
     for name in names:
-        yield from commands(f"{path} {name}", found.load(name) if isinstance(found, LazyGroup) else found.commands[name])
+        yield from commands(
+            f"{path} {name}", found.load(name) if isinstance(found, LazyGroup) else found.commands[name]
+        )
 
 
 def usage(path: str, command: Any) -> str:

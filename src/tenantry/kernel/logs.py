@@ -138,7 +138,8 @@ class _Lines:
 
     def _flush(self) -> None:
         self._flushing = None
-        self._out.flush()
+        if not self._out.closed:
+            self._out.flush()
 
 
 def _add_request_id(logger: Any, method: str, event: Event) -> Event:

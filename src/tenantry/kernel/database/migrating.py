@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -49,11 +50,12 @@ async def downgrade(url: str, target: str) -> None:
 
 
 async def revision(url: str, message: str) -> list[Path]:
-    """Write the next migration from the difference between the models and the database at `url`."""
+    """Write the next migration from the difference between the models and the database at `url`; none, no file."""
     written: list[Path] = []
 
     def write(config: Config) -> None:
         following = f"{len(revisions()) + 1:04d}"
+        config.cmd_opts = Namespace(quiet=True)
         made: Any = command.revision(config, message, autogenerate=True, rev_id=following)
         written.extend(Path(one.path) for one in (made if isinstance(made, list) else [made]) if one)
 
@@ -188,9 +190,11 @@ def _literal(statement: str) -> str:
 
 
 def _add_guards(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    first = not revisions()
+    if not first and all(script.upgrade_ops.is_empty() for script in directives):
+        directives.clear()
     for script in directives:
         found: list[Any] = []
-        first = not revisions()
         if first:
             found.append(GuardsOp({"postgresql": list(database_guards("postgresql"))}))
         found.extend(script.upgrade_ops.ops)

@@ -1,0 +1,115 @@
+"""Hot statements are served by an index on both databases, with thousands of rows and fresh statistics."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy import insert
+
+from tenantry.holders import queries as holders
+from tenantry.holders.models import Holders, Plans
+from tenantry.identity.models import Users
+from tenantry.kernel import audit, new_id
+from tenantry.kernel.database import statement
+from tenantry.kernel.database.units import Identity
+from tenantry.kernel.jobs import queries as jobs
+from tenantry.kernel.jobs.models import Jobs
+from tenantry.kernel.mail import queries as mails
+from tenantry.kernel.mail.models import Mails
+from tenantry.kernel.policies import Role
+from tenantry.usage import queries as usage
+from tenantry.usage.models import UsageCounters
+
+ROWS, BATCH, MINE = 3000, 200, UUID(int=1)
+
+SERVED: dict[str, tuple[Any, str, Role]] = {
+    "claim jobs": (jobs._claim, "jobs", Role.SERVICE),
+    "finish a job": (jobs._finish, "jobs", Role.SERVICE),
+    "forget jobs": (jobs._forget, "jobs", Role.SERVICE),
+    "a mail by its id": (mails._by_id, "mails", Role.SERVICE),
+    "the newest mails": (mails._latest, "mails", Role.SERVICE),
+    "the newest entries": (audit._latest, "audit_log", Role.SERVICE),
+    "a holder by its user": (holders._by_user, "holders", Role.SERVICE),
+    "consume": (usage._consume, "holders", Role.SERVICE),
+    "move limits": (usage._move_limits, "usage_counters", Role.SERVICE),
+    "forget windows": (usage._forget, "usage_counters", Role.SERVICE),
+    "stand": (usage._standing, "usage_counters", Role.SERVICE),
+    "stand, as the user": (usage._standing, "usage_counters", Role.AUTHENTICATED),
+    "history, as the user": (usage._history, "usage_counters", Role.AUTHENTICATED),
+    "one's own holder, as the user": (holders._by_user, "holders", Role.AUTHENTICATED),
+}
+GIVEN = {
+    "lease": UUID(int=5), "held_by": UUID(int=5), "limit": 10, "seconds": 60, "id": UUID(int=7), "user": MINE,
+    "holder": MINE, "meter": "requests", "per": "day", "cost": 1, "plan": "free", "revision": 2,
+}  # fmt: skip
+
+
+def rows_of(now: Any) -> dict[Any, list[dict[str, Any]]]:
+    """Many finished jobs and few due ones, many windows of many holders: what a year of work leaves."""
+    day = timedelta(days=1)
+    people = [UUID(int=number + 1) for number in range(ROWS)]
+    done = [
+        {"id": new_id(), "name": "n", "payload": {}, "attempts_max": 8, "status": "done" if n % 50 else "queued",
+         "run_at": now - n * day / 100, "finished_at": now - n * day / 100}
+        for n in range(ROWS)
+    ]  # fmt: skip
+    return {
+        Plans: [{"name": "free", "display_name": "Free", "currency": "USD", "limits": {"requests": 5}, "features": [],
+                 "is_active": True, "position": 0}],
+        Users: [{"id": one, "email": f"{one}@example.com"} for one in people],
+        Holders: [{"id": one, "kind": "user", "user_id": one, "plan": "free"} for one in people],
+        UsageCounters: [
+            {"holder_id": one, "meter": "requests", "window_start": now - day * (n % 30), "quota": 5, "used": 1,
+             "window_end": now - day * (n % 30) + day, "holder_revision": 1}
+            for n, one in enumerate(people)
+        ],
+        Jobs: done,
+        Mails: [{"id": new_id(), "recipient": f"{n}@example.com", "subject": "x", "text": "x"} for n in range(ROWS)],
+        audit.AuditLog: [{"id": new_id(), "actor_kind": "user", "action": "x", "detail": {}} for _ in range(ROWS)],
+    }  # fmt: skip
+
+
+@pytest.fixture
+async def full(logins: Any, clock: Any) -> Any:
+    unit = logins.serving()
+    for table, rows in rows_of(clock.now()).items():
+        for first in range(0, len(rows), BATCH):
+            await unit.run(statement(insert(table).values(rows[first : first + BATCH])))
+    await unit.commit()
+    if logins.kind == "sqlite":
+        logins.api.writer.execute("ANALYZE")
+    else:
+        owner = await asyncpg.connect(logins.database.owner_url)
+        await owner.execute("ANALYZE")
+        await owner.close()
+    return logins
+
+
+async def plan_of(logins: Any, connect: Any, wanted: Any, role: Role, now: Any) -> str:
+    compiled = wanted.compiled(logins.kind, role)
+    given = {**GIVEN, "since": now - timedelta(days=30), "before": now - timedelta(days=29, hours=22)}
+    given = {name: given[name] for name in compiled.names}
+    who = Identity(role, MINE if role is Role.AUTHENTICATED else None)
+    arguments = compiled.arguments({**given, "_user_id": who.user_id, "_organization_ids": ()})
+    if logins.kind == "sqlite":
+        found = logins.api.writer.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", arguments)
+        return "\n".join(row[3] for row in found)
+    sql = compiled.sql
+    if compiled.bound_sql is not None:
+        sql = compiled.bound_sql
+        arguments.append(who.claims())
+    login = await connect(logins.database.service_url if role is Role.SERVICE else logins.database.api_url)
+    return "\n".join(row[0] for row in await login.fetch(f"EXPLAIN {sql}", *arguments))
+
+
+async def test_an_index_serves(full: Any, connect: Any, clock: Any, subtests: pytest.Subtests) -> None:
+    for name, (wanted, table, role) in SERVED.items():
+        with subtests.test(name):
+            plan = await plan_of(full, connect, wanted, role, clock.now())
+            lines = [line.strip() for line in plan.splitlines() if table in line]
+            assert lines, plan
+            walked = "SCAN " if full.kind == "sqlite" else "Seq Scan"
+            # SQLite calls an index that is walked in order a scan too.
+            assert not [line for line in lines if walked in line and " USING " not in line], plan
