@@ -24,6 +24,9 @@ from tenantry.testing import PostgresServer
 PATIENCE_SECONDS = 10.0
 PROGRAM = str(Path(sys.executable).with_name("tenantry"))
 
+# The end of its input means that the test process has ended, in whatever way; a server must not outlive it.
+WATCHDOG = 'read -r _; kill -s KILL -- "-$1"'
+
 PRODUCT = """\
 from tenantry import DataSource, Google, Meter, Plan, Product
 from tenantry.sources import Binance
@@ -123,6 +126,11 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", WATCHDOG, "watchdog", str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         self.url = self._announced() if ready is None else self._answering(ready)
 
     @property
@@ -153,6 +161,8 @@ class Server:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._watchdog.kill()
+        self._watchdog.communicate()
 
     def _announced(self) -> str:
         self._wait(lambda: " is at http" in self.said)

@@ -142,3 +142,12 @@ def test_a_missing_owner_and_a_server_that_does_not_answer_are_told(command, ten
     assert (away.status, "no server answers there" in away.err) == (1, True)
     assert "hunter2" not in away.err + away.out
     assert len(away.err.splitlines()) == 2
+
+
+def test_a_place_that_cannot_be_used_is_told(product, tenantry, program):
+    Path("notes").write_text("a file, not a folder")
+    for command in (["db", "migrate"], ["run", "--port", "0"]):
+        answer = program(*command, TENANTRY_DATABASE_URL="sqlite:///notes/test.db")
+        assert answer.status == 1
+        assert "TENANTRY_DATABASE_URL" in answer.err
+        assert "Traceback" not in answer.err

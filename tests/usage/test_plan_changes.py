@@ -114,6 +114,25 @@ async def test_a_race_never_admits_more_than_the_largest_limit_in_force(kit: App
     assert used == limit
 
 
+async def test_a_call_that_waits_behind_a_plan_change_gets_the_new_limit(kit: AppKit) -> None:
+    """It has read the larger plan already when the smaller one is committed."""
+    holder, changing = await new_holder(kit, "large"), asyncio.Event()
+    await decide(kit.system, holder, requests, 10)
+
+    async def call() -> Any:
+        await changing.wait()
+        return await decide(kit.system, holder, requests, 1)
+
+    waiting = asyncio.create_task(call())
+    async with kit.system.service() as ctx:
+        await set_plan(ctx, holder, "small", source="admin", reason="test")
+        changing.set()
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        assert not done
+    assert not (await waiting).allowed
+    assert await counter(kit, holder) == (10, 10)
+
+
 async def test_units_set_aside_count_as_used_when_a_limit_moves(kit: AppKit) -> None:
     holder = await new_holder(kit, "large")
     await decide(kit.system, holder, requests, 10)

@@ -125,6 +125,8 @@ def _of_server(error: Exception, url: str) -> Failure:
     cause: BaseException = getattr(error, "orig", None) or error
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause, url)
+    if url.startswith("sqlite"):
+        return Failure(f"{url}: the file cannot be used: {error}.", "Name another file in TENANTRY_DATABASE_URL.")
     # SQLAlchemy's asyncpg dialect wraps the driver's own error once more.
     cause = cause if isinstance(cause, asyncpg.PostgresError) else (cause.__cause__ or cause)
     parts, shown = urlsplit(url), masked(url)

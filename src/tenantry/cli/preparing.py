@@ -29,7 +29,7 @@ def migrate_in_development(settings: Settings) -> str:
     try:
         found = sqlite_revision(path)
     except sqlite3.Error as error:
-        raise Failure(f"{path}: {error}.", "Name another file in TENANTRY_DATABASE_URL, or remove this one.") from error
+        raise Failure(f"{path}: {error}.", "Name another file in TENANTRY_DATABASE_URL.") from error
     if found == HEAD:
         return ""
     # Alembic is loaded only here, for most starts do not need it.

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import ForeignKey, MetaData, UniqueConstraint, select
+from sqlalchemy import ForeignKey, MetaData, UniqueConstraint, and_, exists, select
 from sqlalchemy.schema import CreateTable
 
 from tenantry.kernel.clock import FrozenClock, SystemClock
@@ -56,16 +56,20 @@ def _me() -> Any:
     return own()({"user_id": Notes.user_id}).right
 
 
+def _beside_my_note(row: Any) -> Any:
+    return exists().where(Notes.id == row.note_id, Notes.user_id == _me())
+
+
 class Comments(Scratch):
-    """Owned through the note; only the text may be changed."""
+    """Owned through the note, which is said in two ways; only the text may be changed."""
 
     __tablename__ = "comments"
     __policy__ = Policy(
         authenticated=Rights(
-            read=_of_my_notes,
+            read=_beside_my_note,
             insert=_of_my_notes,
             update=_of_my_notes,
-            delete=_of_my_notes,
+            delete=_beside_my_note,
             update_columns=("text",),
         )
     )
@@ -133,6 +137,21 @@ class Secrets(Scratch):
     hash = column(Bytes())
 
 
+class Drafts(Scratch):
+    """Narrower to read than to write: what is not shown is out of reach."""
+
+    __tablename__ = "drafts"
+    __policy__ = Policy(
+        authenticated=Rights(
+            read=lambda row: and_(row.user_id == _me(), row.shown.is_(True)), insert=own(), update=own(), delete=own()
+        )
+    )
+
+    id = id_column()
+    user_id = column(Id())
+    shown = column(Flag())
+
+
 class Samples(Scratch):
     """One column of every type."""
 
@@ -151,7 +170,7 @@ class Samples(Scratch):
 
 TABLES = SimpleNamespace(
     metadata=Scratch.metadata, Notes=Notes, Comments=Comments, Copies=Copies, Boards=Boards, Greetings=Greetings,
-    Letters=Letters, Secrets=Secrets, Samples=Samples,
+    Letters=Letters, Secrets=Secrets, Drafts=Drafts, Samples=Samples,
 )  # fmt: skip
 
 

@@ -249,3 +249,38 @@ async def test_whatever_is_read_the_neighbour_is_not_in_it(world: World, data: s
 @given(data=st.data())
 async def test_whatever_is_written_the_neighbour_stays_as_it_was(world: World, data: st.DataObject) -> None:
     await world.agree(data.draw(writes(world.tables)))
+
+
+async def test_tables_a_policy_reads_may_stand_in_the_statement_too(world: World) -> None:
+    """The policy of `comments` reads `notes`; it must not mistake the statement's `notes` for its own."""
+    notes, comments = world.tables.Notes, world.tables.Comments
+    mine = comments.note_id == notes.id
+    for expression in (
+        select(comments.id, notes.title).join(notes, mine),
+        select(comments.id, notes.title).join(notes, mine, full=True),
+        select(notes.title).where(exists().where(mine, comments.text == "c1")),
+        select(notes.title, select(func.count()).where(mine).scalar_subquery()),
+        select(comments.id).where(comments.note_id.in_(select(notes.id).where(notes.number > 1))),
+    ):
+        await world.agree_reading(expression)
+    for expression in (
+        update(comments).where(mine, notes.number > 1).values(text="changed").returning(comments.id),
+        update(comments).where(notes.number > 2).values(text="changed").returning(comments.id),
+        update(notes).where(mine, comments.text == "c1").values(number=notes.number + 100).returning(notes.id),
+        delete(comments).where(exists().where(mine, notes.number > 1)).returning(comments.id),
+        delete(notes).where(notes.id.in_(select(comments.note_id))).returning(notes.id),
+    ):
+        await world.agree(expression)
+
+
+async def test_delete_using_takes_ones_own_only(world: World, database_kind: str) -> None:
+    if database_kind == "sqlite":
+        pytest.skip("SQLite knows no DELETE ... USING")
+    notes, comments = world.tables.Notes, world.tables.Comments
+    others = await world.rows(world.bench.service, "Comments") - await world.rows(world.alone, "Comments")
+    unit = world.bench.user(ADA, HERS, writes=True)
+    gone = await unit.rows(statement(delete(comments).where(notes.number >= 0).returning(comments.id)))
+    assert len(gone) == sum(range(ROWS))
+    assert await unit.rows(statement(delete(notes).where(comments.note_id != notes.id).returning(notes.id))) == []
+    await unit.commit()
+    assert await world.rows(world.bench.service, "Comments") == others

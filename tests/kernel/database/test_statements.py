@@ -202,3 +202,28 @@ async def test_a_hidden_column_does_not_hinder_the_others(bench: Any, tables: Si
     assert await unit.run(statement(delete(secrets))) == 1
     await unit.commit()
     assert await bench.serving(writes=False).rows(labels) == ["eves"]
+
+
+async def test_what_may_not_be_read_is_not_written_either(bench: Any, tables: SimpleNamespace) -> None:
+    drafts = tables.Drafts
+    add = statement(insert(drafts).values(id=param("id"), user_id=ADA, shown=param("shown")))
+    for shown in (True, False):
+        await bench.serve(add, id=new_id(), shown=shown)
+    unit = bench.user(ADA, writes=True)
+    assert await unit.run(add, id=new_id(), shown=True) == 1
+    assert await unit.run(statement(update(drafts).values(user_id=ADA))) == 2
+    assert await unit.run(statement(delete(drafts))) == 2
+    await unit.rollback()
+    await refused(bench, ADA, PolicyViolation, add, id=new_id(), shown=False)
+    await refused(bench, ADA, PolicyViolation, statement(update(drafts).values(shown=False)))
+
+
+async def test_each_identity_has_its_role_in_the_database(bench: Any, database_kind: str) -> None:
+    if database_kind == "sqlite":
+        pytest.skip("SQLite has no roles")
+    role = statement(select(func.current_user()))
+    assert await bench.anonymous().one(role) == "anon"
+    for writes in (True, False):
+        for unit, expected in ((bench.user(ADA, writes=writes), "authenticated"), (bench.serving(writes=writes), None)):
+            assert await unit.one(role) == (expected or "service_role")
+            await unit.rollback()

@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from tenantry.kernel import new_id
 from tenantry.kernel.database import ids_param, param, statement, texts_param
 from tenantry.kernel.database.failures import CheckViolation, Unstorable
+from tenantry.kernel.policies import Role
 from tenantry.kernel.sql import any_of
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -209,3 +210,25 @@ async def test_sqlite_tables_are_strict(bench: Any, tables: SimpleNamespace, col
 async def test_a_flag_is_true_or_false_and_nothing_else(bench: Any) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="flag_flag"):
         bench.api.writer.execute("INSERT INTO samples (id, flag) VALUES ('a', 2)")
+
+
+async def test_a_flag_is_asked_for_in_every_way(bench: Any, tables: SimpleNamespace) -> None:
+    samples = tables.Samples
+    add = statement(insert(samples).values(id=param("id"), flag=param("flag")))
+    unit = bench.serving()
+    ids = {flag: new_id() for flag in (True, False, None)}
+    for flag, sample in ids.items():
+        await unit.run(add, id=sample, flag=flag)
+    for condition, expected in (
+        (samples.flag, {True}),
+        (~samples.flag, {False}),
+        (samples.flag.is_(True), {True}),
+        (samples.flag.is_not(True), {False, None}),
+        (samples.flag == True, {True}),  # noqa: E712 - SQL, not Python
+        (samples.flag == param("flag"), {True}),
+        (samples.flag.is_(None), {None}),
+    ):
+        asked = statement(select(samples.id).where(condition))
+        given = {"flag": True} if "flag" in asked.compiled(bench.kind, Role.SERVICE).names else {}
+        assert set(await unit.rows(asked, **given)) == {ids[flag] for flag in expected}
+    await unit.rollback()

@@ -80,6 +80,11 @@ class PortableType(TypeDecorator[Any]):
     writers: dict[str, Convert] = {}
     readers: dict[str, Convert] = {}
 
+    def __init_subclass__(cls, **kw: Any) -> None:
+        # SQLAlchemy asks each class by itself whether its statements may be cached.
+        cls.cache_ok = True
+        super().__init_subclass__(**kw)
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         # Not `type_descriptor`: the asyncpg dialect would turn TEXT into VARCHAR.
         return self.on_sqlite if dialect.name == "sqlite" else self.on_postgresql
@@ -148,6 +153,8 @@ class Flag(PortableType):
     """True or false; `boolean` on PostgreSQL, 0 or 1 on SQLite (the table adds the CHECK)."""
 
     impl = Boolean
+    # So that `.is_(True)` names the constant; PostgreSQL takes no parameter behind IS.
+    coerce_to_is_types = (type(None), bool)
     on_postgresql = Boolean()
     on_sqlite = Integer()
     writers = {"sqlite": int}
