@@ -13,6 +13,7 @@ SECRET = "hunter2secret"
 PRODUCTION = {
     "TENANTRY_ENVIRONMENT": "production",
     "TENANTRY_PUBLIC_URL": "https://app.example.com",
+    "TENANTRY_TRUSTED_PROXIES": "1",
     "TENANTRY_SECRET_KEYS": KEY,
     "TENANTRY_DATABASE_URL": f"postgresql://api:{SECRET}@db.example.com/app?sslmode=verify-full",
     "TENANTRY_SERVICE_URL": f"postgresql://service:{SECRET}@db.example.com/app?sslmode=require",
@@ -86,6 +87,11 @@ def test_sqlite_in_production_is_a_warning() -> None:
         {"TENANTRY_DATABASE_URL": None, "TENANTRY_SERVICE_URL": None, "TENANTRY_OWNER_URL": None}
     )  # fmt: skip
     assert (finding.level, finding.where) == ("warning", "TENANTRY_DATABASE_URL")
+
+
+def test_no_proxy_before_https_is_a_warning() -> None:
+    [finding] = checked({"TENANTRY_TRUSTED_PROXIES": None})
+    assert (finding.level, finding.where) == ("warning", "TENANTRY_TRUSTED_PROXIES")
 
 
 def test_development_accepts_what_is_only_unsafe() -> None:

@@ -24,6 +24,7 @@ def check(product: Product, settings: Settings) -> list[Finding]:
         for one in module.checks:
             found.extend(one(product, settings))
     found.extend(_check_modules(product))
+    found.extend(_check_unbuilt(product))
     return found
 
 
@@ -37,6 +38,21 @@ def refuse_errors(product: Product, settings: Settings) -> None:
     errors = [finding for finding in check(product, settings) if finding.level == "error"]
     if errors:
         raise StartRefused(errors)
+
+
+def _check_unbuilt(product: Product) -> list[Finding]:
+    """What a declaration may say already, though no room holds it to it yet."""
+    later = "Leave it, and do not rely on it yet."
+    found = []
+    if product.billed == "organization":
+        found.append(
+            Finding("error", "billed", "there are no organizations yet.", 'Leave it out, or say billed="user".')
+        )
+    if any(plan.burst is not None for plan in product.plans):
+        found.append(Finding("warning", "plans", "a plan's burst limit is not enforced yet.", later))
+    for limited in (*product.gauges, *product.counts):
+        found.append(Finding("warning", "plans", f'the limit on "{limited.name}" is not enforced yet.', later))
+    return found
 
 
 def _check_modules(product: Product) -> list[Finding]:

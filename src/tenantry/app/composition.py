@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -124,7 +125,9 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
             msg = "the database does not answer"
             raise RuntimeError(msg)
 
-    routers = [health_router({"database": database_answers}, runtime.metrics)]
+    settings = runtime.settings
+    public_host = (urlsplit(settings.public_url).hostname or "") if settings.is_production else ""
+    routers = [health_router({"database": database_answers}, runtime.metrics, public_host=public_host)]
     for module in modules:
         routers += [*module.routers, *module.pages]
     for router in routers:

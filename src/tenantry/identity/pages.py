@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
-from tenantry.kernel.attempts import attempt
+from tenantry.kernel.attempts import attempt, network
 from tenantry.kernel.logs import logger_of
 from tenantry.kernel.negotiation import prefers_html
 from tenantry.kernel.problem_handlers import problem_response
@@ -71,7 +71,8 @@ async def end_sign_in(request: Request, provider: str, ctx: Open) -> Response:
     pending = cookies.read_pending(request, state, provider, ctx=ctx)
     try:
         # Before the code is looked at, in a unit of its own; whoever guesses codes is counted whatever comes of it.
-        await attempt(ctx, f"sign-in from {ctx.origin.address}", most=SIGN_INS_A_MINUTE, within=timedelta(minutes=1))
+        if caller := network(ctx.origin.address):
+            await attempt(ctx, f"sign-in from {caller}", most=SIGN_INS_A_MINUTE, within=timedelta(minutes=1))
         response = await _signed_in(request, pending, ctx)
     except Problem as problem:
         response = _failed(request, problem, pending.return_to if pending else "")

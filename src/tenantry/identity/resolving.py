@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from tenantry.kernel.context import Actor, Holder, Resolved, system_context
 from tenantry.kernel.crypto import token_hash
-from tenantry.kernel.problems import DatabaseConflict
+from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.kernel.runtime import Runtime
 from tenantry.web import refuse_cross_site
 
@@ -48,6 +48,6 @@ async def _slide(runtime: Runtime, session: queries.LiveSession) -> None:
     if unused < min(SLIDE_EVERY, lifetime / 10):
         return
     # Whoever writes at the same moment slides it just as well, or the next request will.
-    with suppress(DatabaseConflict):
+    with suppress(DatabaseConflict, DatabaseUnavailable):
         async with system_context(runtime).service() as ctx:
             await queries.slide(ctx.db, session.id, seconds=int(lifetime.total_seconds()))

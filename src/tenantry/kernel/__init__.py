@@ -1,4 +1,4 @@
-"""The ground floor: database, policies, context, problems, jobs, mail, audit, crypto, HTTP. It knows no domain.
+"""The ground floor: database, policies, context, problems, jobs, mail, audit, crypto, HTTP. Of the domain it knows only who acts and who holds the plan.
 
 This door holds what every room needs; `kernel.database`, `kernel.sql`, `kernel.policies`, `kernel.jobs`, `kernel.mail`
 and the other modules are doors of their own.

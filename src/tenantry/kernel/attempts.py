@@ -5,6 +5,8 @@ crash or a rollback would give the guess away for nothing.
 """
 
 from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import msgspec
@@ -69,16 +71,30 @@ _forget = statement(
 )
 
 
+def network(address: str | None) -> str:
+    """What an address is counted as: itself, for IPv6 the /64 one caller has to itself, "" when it is not known."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return ""
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+
+
 async def attempt(ctx: Context, key: str, *, most: int, within: timedelta) -> None:
     """Count one attempt at `key` and commit it; `ctx` must have no open unit.
 
     Raises `TooManyAttempts` (429 with Retry-After) from the `most + 1`th on, until `within` has passed since the first.
     """
     async with ctx.service() as working:
-        counted = await working.db.one(_count, key=key[:KEY_LENGTH_MAX], seconds=int(within.total_seconds()))
+        counted = await working.db.one(_count, key=_fitting(key), seconds=int(within.total_seconds()))
     if counted.count > most:
         wait = max(1, int((counted.ends_at - ctx.clock.now()).total_seconds()) + 1)
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
+
+
+def _fitting(key: str) -> str:
+    # Cut off, two long keys could share one count.
+    return key if len(key) <= KEY_LENGTH_MAX else sha256(key.encode()).hexdigest()
 
 
 async def forget_attempts(ctx: Context, _payload: dict[str, Any]) -> None:

@@ -83,13 +83,13 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def health_router(checks: Mapping[str, Check], metrics: Metrics) -> APIRouter:
+def health_router(checks: Mapping[str, Check], metrics: Metrics, *, public_host: str = "") -> APIRouter:
     """Return the routes `/healthz`, `/readyz` and `/metrics`.
 
     `/healthz` says that the process answers and touches nothing. `/readyz` runs all checks at once, bounded by two
     seconds together; a check fails by raising or by being late. `/metrics` is for scrapers of the same network: it
     answers only when the socket's peer is a loopback or private address and no proxy has forwarded the request, and
-    is otherwise not there (404).
+    is otherwise not there (404). It is never there under `public_host`, for not every proxy says that it is one.
     """
     router = APIRouter(tags=["health"])
 
@@ -110,7 +110,8 @@ def health_router(checks: Mapping[str, Check], metrics: Metrics) -> APIRouter:
     async def figures(request: Request) -> Response:
         peer = request.scope.get("client")
         forwarded = any(name in request.headers for name in _FORWARDED)
-        if peer is None or forwarded or not is_private(peer[0]):
+        is_public = bool(public_host) and request.url.hostname == public_host
+        if peer is None or forwarded or is_public or not is_private(peer[0]):
             raise NotFound
         return Response(metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})
 

@@ -1,7 +1,7 @@
 """A table's policy: who may read, insert, update and delete which of its rows, written once.
 
 A model carries `__policy__`. The same predicate becomes PostgreSQL's row level security (`database/guards.py`) and is
-added to every compiled statement on both databases (`database/statements.py`). What is not granted is refused.
+added to every compiled statement on both databases (`database/compiling.py`). What is not granted is refused.
 """
 
 from collections.abc import Callable

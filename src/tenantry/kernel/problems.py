@@ -152,7 +152,7 @@ class MethodNotAllowed(Problem):
 
 
 class Unauthenticated(Problem):
-    """Sign in, or send an API key."""
+    """Sign in first."""
 
     code, status = "request.unauthenticated", 401
     # RFC 9110, section 11.6.1: a 401 names at least one scheme.

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         default=0, ge=0, le=16, description="How many proxies of your own stand in front and add to X-Forwarded-For."
     )
     allowed_origins: Origins = Field(
-        default=(), description="Other web origins that may call the API from a browser; a list."
+        default=(), description="Other web origins whose pages may send changes with the session's cookie; a list."
     )
     secret_keys: Secrets = Field(
         default=(), description="Keys of 32 characters or more; the first signs and seals, all can still read; a list."
@@ -99,7 +99,9 @@ class Settings(BaseSettings):
     owner_url: Database | None = Field(
         default=None, description="The same database for its owner: migrations, maintenance."
     )
-    direct_url: Database | None = Field(default=None, description="The service login past the pooler, for LISTEN.")
+    direct_url: Database | None = Field(
+        default=None, description="The service login past the pooler, for LISTEN. Not used yet."
+    )
     pool_mode: Literal["session", "transaction"] = Field(
         default="session",
         description="`transaction` when a pooler such as PgBouncer hands out connections per transaction.",
@@ -115,7 +117,9 @@ class Settings(BaseSettings):
 
     sessions_retention_days: Days = Field(default=30, description="How long an ended session is kept.")
     usage_retention_days: Days = Field(default=400, description="How long an ended usage window is kept.")
-    calls_retention_days: Days = Field(default=30, description="How long an entry of the call log is kept.")
+    calls_retention_days: Days = Field(
+        default=30, description="How long an entry of the call log is kept. Not used yet."
+    )
     jobs_retention_days: Days = Field(default=14, description="How long a finished job or a sent mail is kept.")
 
     mail_from: Annotated[str, AfterValidator(sender)] = Field(
@@ -125,7 +129,7 @@ class Settings(BaseSettings):
         default=None, description="Mail server, `smtps://user:password@host:465` or `smtp://` with STARTTLS."
     )
     storage_url: Annotated[SecretStr, _checked(storage_address)] | None = Field(
-        default=None, description="Object store for files; unset: a folder beside the database."
+        default=None, description="Object store for files; unset: a folder beside the database. Not used yet."
     )
 
     google_client_id: str | None = Field(default=None, description="Client id of sign-in with Google.")
@@ -139,29 +143,35 @@ class Settings(BaseSettings):
         default=None, description="Address of a stand-in identity provider on this machine; development only."
     )
 
-    stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API.")
-    stripe_webhook_secret: Secrets = Field(default=(), description="Secrets that sign Stripe's webhooks; a list.")
-    stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is.")
-    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API.")
-    polar_webhook_secret: Secrets = Field(default=(), description="Secrets that sign Polar's webhooks; a list.")
-    polar_base_url: Web = Field(default="https://api.polar.sh", description="Where the Polar API is.")
-    lemonsqueezy_api_key: Secret | None = Field(default=None, description="Key of the Lemon Squeezy API.")
+    stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API. Not used yet.")
+    stripe_webhook_secret: Secrets = Field(
+        default=(), description="Secrets that sign Stripe's webhooks; a list. Not used yet."
+    )
+    stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is. Not used yet.")
+    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API. Not used yet.")
+    polar_webhook_secret: Secrets = Field(
+        default=(), description="Secrets that sign Polar's webhooks; a list. Not used yet."
+    )
+    polar_base_url: Web = Field(default="https://api.polar.sh", description="Where the Polar API is. Not used yet.")
+    lemonsqueezy_api_key: Secret | None = Field(default=None, description="Key of the Lemon Squeezy API. Not used yet.")
     lemonsqueezy_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Lemon Squeezy's webhooks; a list."
+        default=(), description="Secrets that sign Lemon Squeezy's webhooks; a list. Not used yet."
     )
     lemonsqueezy_base_url: Web = Field(
-        default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is."
+        default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is. Not used yet."
     )
 
     binance_base_url: Web = Field(
         default="https://data-api.binance.vision", description="Where Binance's market data is."
     )
     openai_api_key: Secret | None = Field(
-        default=None, description="Key of the OpenAI API, or of one compatible with it."
+        default=None, description="Key of the OpenAI API, or of one compatible with it. Not used yet."
     )
-    openai_base_url: Web = Field(default="https://api.openai.com/v1", description="Where that API is.")
-    anthropic_api_key: Secret | None = Field(default=None, description="Key of the Anthropic API.")
-    anthropic_base_url: Web = Field(default="https://api.anthropic.com", description="Where the Anthropic API is.")
+    openai_base_url: Web = Field(default="https://api.openai.com/v1", description="Where that API is. Not used yet.")
+    anthropic_api_key: Secret | None = Field(default=None, description="Key of the Anthropic API. Not used yet.")
+    anthropic_base_url: Web = Field(
+        default="https://api.anthropic.com", description="Where the Anthropic API is. Not used yet."
+    )
 
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None) -> Self:

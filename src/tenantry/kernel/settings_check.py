@@ -35,6 +35,7 @@ def _check_production(settings: Settings) -> Iterator[Finding]:
     yield from _check_encryption(settings)
     if settings.smtp_url is not None and "mail_from" not in settings.model_fields_set:
         yield _error("mail_from", "It is unset, so mails would come from localhost.", "Set the sender of mails.")
+    yield from _check_proxies(settings)
     if settings.database_kind == "postgresql":
         yield from _check_logins(settings)
     else:
@@ -42,7 +43,17 @@ def _check_production(settings: Settings) -> Iterator[Finding]:
             "warning",
             "TENANTRY_DATABASE_URL",
             "SQLite keeps everything in one file on one machine.",
-            "Use PostgreSQL from the first customer on; `tenantry copy` moves the data.",
+            "Use PostgreSQL from the first customer on.",
+        )
+
+
+def _check_proxies(settings: Settings) -> Iterator[Finding]:
+    if settings.public_url.startswith("https://") and settings.trusted_proxies == 0:
+        yield Finding(
+            "warning",
+            "TENANTRY_TRUSTED_PROXIES",
+            "It is 0 though the public address is https: behind a proxy every visitor would look like the proxy.",
+            "Set how many proxies of your own stand in front; leave it if this server ends TLS itself.",
         )
 
 

@@ -211,10 +211,6 @@ def _headers(policy: str, locale: str) -> dict[str, str]:
         "Content-Language": locale.replace("_", "-"),
         "Cache-Control": "private, no-cache",
         "Vary": "Cookie, Accept-Language, HX-Request, HX-Request-Type",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "strict-origin-when-cross-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     }
 
 

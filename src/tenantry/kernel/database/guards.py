@@ -16,7 +16,7 @@ FUNCTIONS = (
 CREATE FUNCTION tenantry.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT pg_catalog.statement_timestamp() $$""",
     """\
-CREATE FUNCTION tenantry.claims() RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+CREATE FUNCTION tenantry.claims() RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = ''
 AS $$
 BEGIN
   RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
@@ -24,7 +24,7 @@ EXCEPTION WHEN others THEN
   RETURN NULL;  -- a claim nobody can read is no claim: fail closed, never with an error
 END $$""",
     """\
-CREATE FUNCTION tenantry.uid() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+CREATE FUNCTION tenantry.uid() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = ''
 AS $$
 BEGIN
   RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
@@ -32,7 +32,7 @@ EXCEPTION WHEN others THEN
   RETURN NULL;
 END $$""",
     """\
-CREATE FUNCTION tenantry.organization_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+CREATE FUNCTION tenantry.organization_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = ''
 AS $$
 BEGIN
   RETURN ARRAY(SELECT jsonb_array_elements_text(tenantry.claims() -> 'organization_ids')::uuid);

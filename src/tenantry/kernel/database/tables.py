@@ -6,7 +6,7 @@ Mapped classes are tables and named in the plural (`Users`); what a statement re
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, MetaData
+from sqlalchemy import CheckConstraint, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from ..policies import Policy
@@ -79,8 +79,3 @@ def one_of(name: str, *values: str) -> CheckConstraint:
     """The column holds one of these words."""
     words = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{name} IN ({words})", name=f"{name}_known")
-
-
-def columns_of(table: Any) -> list[Column[Any]]:
-    """The mapped table's columns, in order."""
-    return list(table.__table__.columns)

@@ -26,21 +26,21 @@ def upgrade() -> None:
         "GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role",
         """CREATE FUNCTION tenantry.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT pg_catalog.statement_timestamp() $$""",
-        """CREATE FUNCTION tenantry.claims() RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+        """CREATE FUNCTION tenantry.claims() RETURNS jsonb LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = ''
     AS $$
     BEGIN
       RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     EXCEPTION WHEN others THEN
       RETURN NULL;  -- a claim nobody can read is no claim: fail closed, never with an error
     END $$""",
-        """CREATE FUNCTION tenantry.uid() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+        """CREATE FUNCTION tenantry.uid() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = ''
     AS $$
     BEGIN
       RETURN (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
     EXCEPTION WHEN others THEN
       RETURN NULL;
     END $$""",
-        """CREATE FUNCTION tenantry.organization_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = ''
+        """CREATE FUNCTION tenantry.organization_ids() RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = ''
     AS $$
     BEGIN
       RETURN ARRAY(SELECT jsonb_array_elements_text(tenantry.claims() -> 'organization_ids')::uuid);

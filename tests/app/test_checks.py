@@ -1,0 +1,47 @@
+"""What is known to be wrong, or not built yet, before the server starts."""
+
+import pytest
+
+from tenantry import Burst, Count, Google, Meter, Plan, Product, Settings
+from tenantry.app import StartRefused, check, create_app
+
+requests = Meter("requests", per="day")
+SETTINGS = Settings(google_client_id="id", google_client_secret="secret")
+
+
+def product(**changes):
+    limits = {requests: 5, **changes.pop("limits", {})}
+    burst = changes.pop("burst", None)
+    plans = [Plan("free", price=0, limits=limits, burst=burst)]
+    return Product("Acme", sign_in=[Google()], plans=plans, **changes)
+
+
+def errors(found):
+    return [one for one in found if one.level == "error"]
+
+
+def test_a_plain_product_has_no_errors():
+    assert errors(check(product(), SETTINGS)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"burst": Burst(5)}, "burst limit is not enforced yet"),
+        ({"limits": {Count("keys"): 3}}, '"keys" is not enforced'),
+    ],
+)
+def test_what_is_declared_and_not_built_yet_is_a_warning(changes, says):
+    found = check(product(**changes), SETTINGS)
+    assert errors(found) == []
+    assert [one.level for one in found if says in one.problem] == ["warning"]
+
+
+def test_organizations_cannot_be_billed_yet():
+    with pytest.raises(StartRefused, match="no organizations yet"):
+        create_app(product(billed="organization"), SETTINGS)
+
+
+def test_something_else_than_a_module_is_refused():
+    [finding] = errors(check(product(modules=[object()]), SETTINGS))
+    assert finding.where == "modules[0]"
