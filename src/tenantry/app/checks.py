@@ -50,9 +50,8 @@ def _check_unbuilt(product: Product) -> list[Finding]:
         )
     if any(plan.burst is not None for plan in product.plans):
         found.append(Finding("warning", "plans", "a plan's burst limit is not enforced yet.", later))
-    for limited in (*product.gauges, *product.counts):
-        found.append(Finding("warning", "plans", f'the limit on "{limited.name}" is not enforced yet.', later))
-    return found
+    names = [*(gauge.name for gauge in product.gauges), *(count.name for count in product.counts)]
+    return found + [Finding("warning", "plans", f'the limit on "{name}" is not enforced yet.', later) for name in names]
 
 
 def _check_modules(product: Product) -> list[Finding]:

@@ -1,7 +1,7 @@
-"""The ground floor: database, policies, context, problems, jobs, mail, audit, crypto, HTTP. Of the domain it knows only who acts and who holds the plan.
+"""The ground floor: database, policies, context, problems, jobs, mail, audit, crypto, HTTP.
 
-This door holds what every room needs; `kernel.database`, `kernel.sql`, `kernel.policies`, `kernel.jobs`, `kernel.mail`
-and the other modules are doors of their own.
+Of the domain it knows only who acts and who holds the plan. This door holds what every room needs; `kernel.database`,
+`kernel.sql`, `kernel.policies`, `kernel.jobs`, `kernel.mail` and the other modules are doors of their own.
 """
 
 from .context import Anyone, Context, Open, Read, Service, SignedIn, Write

@@ -38,7 +38,9 @@ class Login:
 
 
 async def initialise(owner_url: str, api_url: str, service_url: str, *, statement_timeout_seconds: int = 30) -> None:
-    """Make the database, the roles and the logins that the URLs name. Run again, it sets passwords and role settings anew and changes nothing else.
+    """Make the database, the roles and the logins that the URLs name.
+
+    Run again, it sets passwords and role settings anew and changes nothing else.
 
     `owner_url` needs the right to make roles; it becomes the owner of what migrations make.
     """
