@@ -39,21 +39,23 @@ async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
 
 
 async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1) -> Decision:
-    """Like `consume`, for any holder, answering the refusal instead of raising it. `cost` is 1 or more units."""
+    """Like `consume`, for any holder, answering the refusal instead of raising it.
+
+    `cost` is 1 or more units (ValueError). A meter that no plan declares, or a holder that does not exist, is a
+    LookupError: an unknown meter has no limit in the database and must not pass for an unlimited one.
+    """
     if cost < 1:
-        msg = f"a call costs 1 unit or more, not {cost}"
-        raise ValueError(msg)
-    async with ctx.service() as working:
-        count = await queries.consume(working.db, holder_id, meter.name, per=meter.per, cost=cost)
-    if count is not None:
-        plan = ctx.holder.plan if ctx.current_holder else ""
-        return _decision(meter, cost, plan, count, allowed=True)
-    async with ctx.service(writes=False) as reading:
-        standing = await queries.standing(reading.db, holder_id, meter.name, per=meter.per)
-    if standing is None:
-        msg = f"holder {holder_id} does not exist"
-        raise LookupError(msg)
-    return _decision(meter, cost, standing.plan, standing, allowed=False)
+        raise ValueError(f"a call costs 1 unit or more, not {cost}")
+    if meter not in ctx.product.meters:
+        raise LookupError(f"no plan of {ctx.product.name} declares the meter {meter.name}")
+    counted = await _count(ctx, holder_id, meter, cost)
+    if counted is not None:
+        return counted
+    standing = await _standing(ctx, holder_id, meter)
+    if standing.limit is None or standing.used + standing.leased + cost <= standing.limit:
+        # It would fit: the window, or the plan, changed between the two looks. Once more, not for ever.
+        counted = await _count(ctx, holder_id, meter, cost)
+    return counted or _decision(meter, cost, standing.plan, standing, allowed=False)
 
 
 async def follow_plan(ctx: Context, event: PlanChanged) -> None:
@@ -68,6 +70,24 @@ async def forget_old_windows(ctx: Context, _payload: dict[str, object]) -> None:
     while deleted:
         async with ctx.service() as working:
             deleted = await queries.forget(working.db, before=before)
+
+
+async def _count(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Decision | None:
+    async with ctx.service() as working:
+        count = await queries.consume(working.db, holder_id, meter.name, per=meter.per, cost=cost)
+    if count is None:
+        return None
+    own = ctx.current_holder
+    plan = own.plan if own and own.id == holder_id else (await _standing(ctx, holder_id, meter)).plan
+    return _decision(meter, cost, plan, count, allowed=True)
+
+
+async def _standing(ctx: Context, holder_id: UUID, meter: Meter) -> queries.Standing:
+    async with ctx.service(writes=False) as reading:
+        standing = await queries.standing(reading.db, holder_id, meter.name, per=meter.per)
+    if standing is None:
+        raise LookupError(f"holder {holder_id} does not exist")
+    return standing
 
 
 def _decision(
