@@ -35,6 +35,25 @@ PATIENCE_SECONDS = 5.0
 TURN_SECONDS, PAUSE_SECONDS, CONTENDED_SECONDS = 0.005, 0.002, 1.0
 
 
+class Moment:
+    """A clock that stands still while a statement runs: its triggers, defaults and windows then agree on the time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._fixed: datetime | None = None
+
+    def stand(self) -> None:
+        """Stop at the clock's time."""
+        self._fixed = self._clock.now()
+
+    def run(self) -> None:
+        """Follow the clock again."""
+        self._fixed = None
+
+    def now(self) -> datetime:
+        return self._fixed or self._clock.now()
+
+
 class SqliteDatabase:
     """One file. Both logins are the same database here; the compiled policy is what keeps tenants apart."""
 
@@ -51,6 +70,7 @@ class SqliteDatabase:
     ) -> None:
         self.path = path
         self.clock = clock
+        self.moment = Moment(clock)
         self.durable = durable
         self.patience_seconds = patience_seconds
         self.constraint_names = names or {}
@@ -105,7 +125,13 @@ class SqliteDatabase:
 
     def connect(self) -> sqlite3.Connection:
         """A new connection with the pragmas and functions every statement and trigger relies on."""
-        return connect(self.path, self.clock, durable=self.durable)
+        return connect(self.path, self.moment, durable=self.durable)
+
+    def connect_apart(self) -> sqlite3.Connection:
+        """A connection for one statement in a thread, which therefore knows one moment only."""
+        apart = Moment(self.clock)
+        apart.stand()
+        return connect(self.path, apart, durable=self.durable)
 
 
 class SqliteUnit(Unit):
@@ -131,8 +157,8 @@ class SqliteUnit(Unit):
         return self._guarded(lambda: reader.execute(compiled.sql, arguments).fetchall())  # type: ignore[no-any-return]
 
     def _fetch_apart(self, compiled: Compiled, arguments: list[Any]) -> Records:
-        with closing(self._database.connect()) as connection:
-            return self._guarded(lambda: connection.execute(compiled.sql, arguments).fetchall())  # type: ignore[no-any-return]
+        with closing(self._database.connect_apart()) as connection:
+            return self._told(lambda: connection.execute(compiled.sql, arguments).fetchall())  # type: ignore[no-any-return]
 
     async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int:
         self._refuse_writing(compiled)
@@ -159,7 +185,11 @@ class SqliteUnit(Unit):
             return self._connection
         self._hold()
         try:
-            await self._database.turn.acquire()
+            async with asyncio.timeout(self._database.patience_seconds):
+                await self._database.turn.acquire()
+        except TimeoutError as error:
+            self._let_go()
+            raise DatabaseConflict(internal="another unit of this process kept the file") from error
         except BaseException:
             self._let_go()
             raise
@@ -188,6 +218,14 @@ class SqliteUnit(Unit):
             self._let_go()
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
+        # In the event loop, where nothing comes between: one statement, one time, as on PostgreSQL.
+        self._database.moment.stand()
+        try:
+            return self._told(call)
+        finally:
+            self._database.moment.run()
+
+    def _told(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
