@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from tenantry.kernel.database import Base, param, refuse_while_open, statement
+from tenantry.kernel.database.connections import _is_open
 from tenantry.kernel.database.failures import DatabaseConflict, DatabaseUnavailable
 from tenantry.kernel.database.postgres import PostgresDatabase
 from tenantry.kernel.database.units import SERVICE
@@ -163,6 +164,11 @@ async def test_503_a_server_that_is_killed_and_comes_back(database_kind: str) ->
         lost = database.unit(SERVICE, writes=True)
         await lost.run(add, id=SECOND, name="lost")
         await asyncio.to_thread(server.kill)
+        # The server's own children notice its death a moment later; until then a commit still succeeds.
+        for _ in range(200):
+            if not _is_open(lost._connection):
+                break
+            await asyncio.sleep(0.05)
         with pytest.raises(DatabaseUnavailable):
             await lost.commit()
         for writes in (False, True):
