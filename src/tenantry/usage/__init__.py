@@ -3,10 +3,12 @@
 from .actions import Decision, consume, decide
 from .errors import QuotaExceeded
 from .headers import limit_headers
-from .queries import Standing, Window, history, record, standing
+from .queries import history, record, standing, standings
+from .rows import PastWindow, Standing, Window
 
 __all__ = [
     "Decision",
+    "PastWindow",
     "QuotaExceeded",
     "Standing",
     "Window",
@@ -16,4 +18,5 @@ __all__ = [
     "limit_headers",
     "record",
     "standing",
+    "standings",
 ]

@@ -11,10 +11,14 @@ from tenantry.product import Meter
 
 from . import queries
 from .errors import QuotaExceeded
+from .rows import Counter, Standing
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What `consume` decided. `limit` None: the plan sets none. `remaining` may be more by now, never less shown."""
+    """What `consume` decided, for the holder it was asked about. `limit` None: the plan sets none.
+
+    `remaining` may be more by now, never less shown. `waiting_helps`: a call of this cost fits in the next window.
+    """
 
     allowed: bool
     meter: str
@@ -25,6 +29,7 @@ class Decision(msgspec.Struct, frozen=True):
     remaining: int | None
     reset_at: datetime
     window_seconds: int
+    waiting_helps: bool
 
 
 async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
@@ -39,23 +44,21 @@ async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
 
 
 async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1) -> Decision:
-    """Like `consume`, for any holder, answering the refusal instead of raising it.
+    """Like `consume`, for any holder, answering the refusal instead of raising it. `cost` is 1 or more units.
 
-    `cost` is 1 or more units (ValueError). A meter that no plan declares, or a holder that does not exist, is a
-    LookupError: an unknown meter has no limit in the database and must not pass for an unlimited one.
+    A holder that does not exist and a meter that no plan of the product limits raise LookupError.
     """
     if cost < 1:
-        raise ValueError(f"a call costs 1 unit or more, not {cost}")
+        msg = f"a call costs 1 unit or more, not {cost}"
+        raise ValueError(msg)
     if meter not in ctx.product.meters:
-        raise LookupError(f"no plan of {ctx.product.name} declares the meter {meter.name}")
-    counted = await _count(ctx, holder_id, meter, cost)
-    if counted is not None:
-        return counted
-    standing = await _standing(ctx, holder_id, meter)
-    if standing.limit is None or standing.used + standing.leased + cost <= standing.limit:
-        # It would fit: the window, or the plan, changed between the two looks. Once more, not for ever.
-        counted = await _count(ctx, holder_id, meter, cost)
-    return counted or _decision(meter, cost, standing.plan, standing, allowed=False)
+        msg = f'no plan limits the meter "{meter.name}" per {meter.per}; add it to the limits of the plans'
+        raise LookupError(msg)
+    found = await _count(ctx, holder_id, meter, cost)
+    if isinstance(found, Standing) and found.holds(cost):
+        # Between the two units midnight came or the plan changed: what was read is not what refused.
+        found = await _count(ctx, holder_id, meter, cost)
+    return _decision(meter, cost, found)
 
 
 async def follow_plan(ctx: Context, event: PlanChanged) -> None:
@@ -72,37 +75,29 @@ async def forget_old_windows(ctx: Context, _payload: dict[str, object]) -> None:
             deleted = await queries.forget(working.db, before=before)
 
 
-async def _count(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Decision | None:
+async def _count(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Counter | Standing:
     async with ctx.service() as working:
-        count = await queries.consume(working.db, holder_id, meter.name, per=meter.per, cost=cost)
-    if count is None:
-        return None
-    own = ctx.current_holder
-    plan = own.plan if own and own.id == holder_id else (await _standing(ctx, holder_id, meter)).plan
-    return _decision(meter, cost, plan, count, allowed=True)
-
-
-async def _standing(ctx: Context, holder_id: UUID, meter: Meter) -> queries.Standing:
+        counter = await queries.consume(working.db, holder_id, meter.name, per=meter.per, cost=cost)
+    if counter is not None:
+        return counter
     async with ctx.service(writes=False) as reading:
         standing = await queries.standing(reading.db, holder_id, meter.name, per=meter.per)
     if standing is None:
-        raise LookupError(f"holder {holder_id} does not exist")
+        msg = f"holder {holder_id} does not exist"
+        raise LookupError(msg)
     return standing
 
 
-def _decision(
-    meter: Meter, cost: int, plan: str, count: queries.Count | queries.Standing, *, allowed: bool
-) -> Decision:
-    limit = count.limit if isinstance(count, queries.Standing) else count.quota
-    taken = count.used + count.leased
+def _decision(meter: Meter, cost: int, found: Counter | Standing) -> Decision:
     return Decision(
-        allowed=allowed,
+        allowed=isinstance(found, Counter),
         meter=meter.name,
         cost=cost,
-        plan=plan,
-        limit=limit,
-        used=count.used,
-        remaining=None if limit is None else max(0, limit - taken),
-        reset_at=count.window_end,
-        window_seconds=int((count.window_end - count.window_start).total_seconds()),
+        plan=found.plan,
+        limit=found.quota if isinstance(found, Counter) else found.limit,
+        used=found.used,
+        remaining=found.remaining,
+        reset_at=found.window_end,
+        window_seconds=int((found.window_end - found.window_start).total_seconds()),
+        waiting_helps=isinstance(found, Counter) or found.next_holds(cost),
     )

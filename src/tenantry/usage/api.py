@@ -11,6 +11,7 @@ from tenantry.kernel.problems import NotFound, Unauthenticated
 from tenantry.product import Meter, Product
 
 from . import queries
+from .rows import Standing
 
 router = APIRouter(prefix="/v1/me/usage", tags=["usage"])
 
@@ -54,12 +55,8 @@ class History(BaseModel):
 @router.get("", responses=problems(Unauthenticated))
 async def read_usage(ctx: Read) -> Usage:
     """Answer the current window of every meter of the caller's plan."""
-    items = []
-    for meter in ctx.product.meters:
-        found = await queries.standing(ctx.db, ctx.holder.id, meter.name, per=meter.per)
-        if found is not None:
-            items.append(_meter_usage(meter, found))
-    return Usage(plan=ctx.holder.plan, items=items)
+    found = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
+    return Usage(plan=ctx.holder.plan, items=[_meter_usage(meter, one) for meter, one in found.items()])
 
 
 @router.get("/{meter}/history", responses=problems(Unauthenticated, NotFound))
@@ -79,14 +76,13 @@ def _meter_named(product: Product, name: str) -> Meter:
         raise NotFound("There is no meter of this name.") from None
 
 
-def _meter_usage(meter: Meter, found: queries.Standing) -> MeterUsage:
-    limit = found.limit
+def _meter_usage(meter: Meter, found: Standing) -> MeterUsage:
     return MeterUsage(
         meter=meter.name,
         per=meter.per,
         used=found.used,
-        limit=limit,
-        remaining=None if limit is None else max(0, limit - found.used - found.leased),
+        limit=found.limit,
+        remaining=found.remaining,
         window_start=found.window_start,
         reset_at=found.window_end,
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class QuotaExceeded(Problem):
-    """The quota of your plan is used up until it begins anew; a larger plan allows more."""
+    """What is left of your plan's quota is too little for this call; a larger plan allows more."""
 
     code, status = "usage.quota_exceeded", 429
 
@@ -20,8 +20,7 @@ class QuotaExceeded(Problem):
     def of(cls, decision: "Decision", now: datetime) -> Self:
         """The refusal of a decision, with its numbers in the body and in the headers."""
         headers = limit_headers(decision, now)
-        if decision.cost <= (decision.limit or 0):
-            # Where the limit is smaller than the cost, waiting never helps.
+        if decision.waiting_helps:
             headers["Retry-After"] = str(max(1, int((decision.reset_at - now).total_seconds()) + 1))
         return cls(
             _sentence(decision),
@@ -37,10 +36,10 @@ class QuotaExceeded(Problem):
 
 
 def _sentence(decision: "Decision") -> str:
-    limit, left, meter = decision.limit or 0, decision.remaining or 0, decision.meter
+    cost, meter, limit, left = decision.cost, decision.meter, decision.limit, decision.remaining
     anew = f"it begins anew at {decision.reset_at:%Y-%m-%d %H:%M} UTC."
-    if decision.cost > limit:
-        return f"This call costs {decision.cost} {meter}; the plan allows {limit} in all. A larger plan allows more."
+    if not decision.waiting_helps:
+        return f"This call costs {cost} {meter}, more than the plan's whole limit allows. A larger plan allows more."
     if left:
-        return f"This call costs {decision.cost} {meter}, and {left} of {limit} are left in this window; {anew}"
+        return f"This call costs {cost} {meter}, and {left} of {limit} are left in this window; {anew}"
     return f"All {limit} {meter} of this window are used; {anew}"

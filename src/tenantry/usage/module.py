@@ -10,9 +10,10 @@ from . import queries
 from .actions import follow_plan, forget_old_windows
 from .api import router
 from .panel import USAGE_PANEL
+from .rows import Window
 
 
-async def _collect(ctx: Context) -> list[queries.Window]:
+async def _collect(ctx: Context) -> list[Window]:
     return await queries.windows(ctx.db, ctx.holder.id)
 
 

@@ -11,6 +11,7 @@ from tenantry.kernel.module import Panel
 from tenantry.product import Meter
 
 from . import queries
+from .rows import Standing
 
 DAYS = 30
 
@@ -20,26 +21,18 @@ class MeterCard:
     """One meter's current window and its last days; `points` is empty for meters that are not counted by the day."""
 
     meter: Meter
-    standing: queries.Standing
+    standing: Standing
     points: list[tuple[date, int]]
-
-    @property
-    def remaining(self) -> int | None:
-        """What can still be called in this window; None where the plan sets no limit."""
-        limit = self.standing.limit
-        return None if limit is None else max(0, limit - self.standing.used - self.standing.leased)
 
 
 async def usage_values(ctx: Context, _request: Request) -> dict[str, Any]:
     """The plan in force and a card for each meter; days without a call are in the chart too."""
-    cards = [card for meter in ctx.product.meters if (card := await _card(ctx, meter))]
+    standings = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
+    cards = [await _card(ctx, meter, standing) for meter, standing in standings.items()]
     return {"plan": ctx.product.plan(ctx.holder.plan), "cards": cards}
 
 
-async def _card(ctx: Context, meter: Meter) -> MeterCard | None:
-    standing = await queries.standing(ctx.db, ctx.holder.id, meter.name, per=meter.per)
-    if standing is None:
-        return None
+async def _card(ctx: Context, meter: Meter, standing: Standing) -> MeterCard:
     if meter.per != "day":
         return MeterCard(meter, standing, [])
     since = standing.window_start - timedelta(days=DAYS - 1)

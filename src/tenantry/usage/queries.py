@@ -1,71 +1,33 @@
 """All SQL of usage. Admission is one atomic statement: the plan's limit, the count and the window meet in it."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import and_, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, true, tuple_, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders, Plans
 from tenantry.kernel.context import Holder
-from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database import Unit, param, statement, texts_param
 from tenantry.kernel.database.types import UtcDateTime, Whole, Words
-from tenantry.kernel.sql import greatest, json_whole, now, window_end, window_start
+from tenantry.kernel.sql import any_of, greatest, json_whole, now, window_end, window_start
+from tenantry.product import Meter
 
 from .models import UsageCounters
-
-
-class Count(msgspec.Struct, frozen=True):
-    """A window's count after an admitted call. `quota` None: no limit."""
-
-    used: int
-    leased: int
-    quota: int | None
-    window_start: datetime
-    window_end: datetime
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """How a holder stands in the current window, whether or not it was used yet."""
-
-    plan: str
-    plan_quota: int | None
-    used: int
-    leased: int
-    quota: int | None
-    window_start: datetime
-    window_end: datetime
-
-    @property
-    def limit(self) -> int | None:
-        """The limit in force: the plan's, and never below what was counted already. None: no limit.
-
-        Not the window's own `quota`: it is yesterday's after a deployment declared another limit, until the next call.
-        """
-        return None if self.plan_quota is None else max(self.plan_quota, self.used + self.leased)
-
-
-class Day(msgspec.Struct, frozen=True):
-    """One past window, for charts."""
-
-    window_start: datetime
-    used: int
-    quota: int | None
-
-
-class Window(msgspec.Struct, frozen=True):
-    """One window, whole: in an export, in an import."""
-
-    meter: str
-    window_start: datetime
-    window_end: datetime
-    used: int
-    quota: int | None
-
+from .rows import Counter, OpenWindow, PastWindow, Standing, Window
 
 _meter, _per, _cost = param("meter", Words()), param("per", Words()), param("cost", Whole())
-_plan_quota = json_whole(Plans.limits, _meter)
+
+
+def _limit_of(meter: Any) -> ColumnElement[Any]:
+    """A meter's limit on a plan: NULL when the plan says that there is none, 0 when it says nothing about the meter."""
+    # `->` answers JSON's null as a value and an absent key as NULL, on both databases.
+    return case((Plans.limits.op("->")(meter).is_(None), 0), else_=json_whole(Plans.limits, meter))
+
+
+_plan_limit = _limit_of(_meter)
 
 # The limit is read in the statement that counts, so it is today's whatever the request believed.
 _source = (
@@ -74,12 +36,12 @@ _source = (
         _meter.label("meter"),
         window_start(_per, now()).label("window_start"),
         window_end(_per, now()).label("window_end"),
-        _plan_quota.label("quota"),
+        _plan_limit.label("quota"),
         _cost.label("used"),
         Holders.revision.label("holder_revision"),
     )
     .join(Plans, Plans.name == Holders.plan)
-    .where(Holders.id == param("holder"), or_(_plan_quota.is_(None), _plan_quota >= _cost))
+    .where(Holders.id == param("holder"), or_(_plan_limit.is_(None), _plan_limit >= _cost))
 )
 _insert = insert(UsageCounters).from_select(
     ["holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision"], _source
@@ -98,22 +60,23 @@ _consume = statement(
         },
         where=or_(_quota.is_(None), UsageCounters.used + UsageCounters.leased + _new.used <= _quota),
     ).returning(
+        # The source cannot be named here: after a conflict only the counter's own row is at hand.
+        select(Holders.plan).where(Holders.id == param("holder")).scalar_subquery().label("plan"),
         UsageCounters.used,
         UsageCounters.leased,
         UsageCounters.quota,
         UsageCounters.window_start,
         UsageCounters.window_end,
     ),
-    Count,
+    Counter,
 )
 
 _standing = statement(
     select(
         Holders.plan,
-        _plan_quota.label("plan_quota"),
+        _plan_limit.label("plan_limit"),
         func.coalesce(UsageCounters.used, 0).label("used"),
         func.coalesce(UsageCounters.leased, 0).label("leased"),
-        UsageCounters.quota,
         window_start(_per, now()).label("window_start"),
         window_end(_per, now()).label("window_end"),
     )
@@ -130,6 +93,33 @@ _standing = statement(
     Standing,
 )
 
+_pers = union_all(*(select(literal(per, Words()).label("per")) for per in ("day", "month"))).subquery("pers")
+_open = statement(
+    select(
+        _pers.c.per,
+        Holders.plan,
+        Plans.limits,
+        UsageCounters.meter,
+        func.coalesce(UsageCounters.used, 0).label("used"),
+        func.coalesce(UsageCounters.leased, 0).label("leased"),
+        window_start(_pers.c.per, now()).label("window_start"),
+        window_end(_pers.c.per, now()).label("window_end"),
+    )
+    .select_from(Holders)
+    .join(Plans, Plans.name == Holders.plan)
+    .join(_pers, true())
+    .outerjoin(
+        UsageCounters,
+        and_(
+            UsageCounters.holder_id == Holders.id,
+            any_of(UsageCounters.meter, texts_param("meters")),
+            UsageCounters.window_start == window_start(_pers.c.per, now()),
+        ),
+    )
+    .where(Holders.id == param("holder")),
+    OpenWindow,
+)
+
 _history = statement(
     select(UsageCounters.window_start, UsageCounters.used, UsageCounters.quota)
     .where(
@@ -138,7 +128,7 @@ _history = statement(
         UsageCounters.window_start >= param("since"),
     )
     .order_by(UsageCounters.window_start),
-    Day,
+    PastWindow,
 )
 
 _windows = statement(
@@ -154,17 +144,17 @@ _windows = statement(
     Window,
 )
 
-_limit_of_meter = select(json_whole(Plans.limits, UsageCounters.meter)).where(Plans.name == param("plan"))
-_new_limit = _limit_of_meter.scalar_subquery()
+_new_limit = select(_limit_of(UsageCounters.meter)).where(Plans.name == param("plan")).scalar_subquery()
 
 # At most the plan's limit, at least what was counted already: the CHECK holds and nothing more is admitted.
+# A quota is 1 or more; a plan that says nothing about the meter admits nothing whatever the row holds.
 _move_limits = statement(
     update(UsageCounters)
     .where(UsageCounters.holder_id == param("holder"), UsageCounters.window_end > now())
     .values(
         quota=case(
             (_new_limit.is_(None), None),
-            else_=greatest(_new_limit, UsageCounters.used + UsageCounters.leased),
+            else_=greatest(_new_limit, UsageCounters.used + UsageCounters.leased, 1),
         ),
         holder_revision=param("revision"),
     )
@@ -190,24 +180,32 @@ _record = statement(
 )
 
 
-async def consume(db: Unit, holder: UUID, meter: str, *, per: str, cost: int) -> Count | None:
+async def consume(db: Unit, holder_id: UUID, meter: str, *, per: str, cost: int) -> Counter | None:
     """Count `cost` units if they fit, in one statement; None when they do not, and then nothing changed."""
-    return await db.one_or_none(_consume, holder=holder, meter=meter, per=per, cost=cost)
+    return await db.one_or_none(_consume, holder=holder_id, meter=meter, per=per, cost=cost)
 
 
-async def standing(db: Unit, holder: UUID, meter: str, *, per: str) -> Standing | None:
+async def standing(db: Unit, holder_id: UUID, meter: str, *, per: str) -> Standing | None:
     """The current window; None when there is no such holder, or it is not the reader's."""
-    return await db.one_or_none(_standing, holder=holder, meter=meter, per=per)
+    return await db.one_or_none(_standing, holder=holder_id, meter=meter, per=per)
 
 
-async def history(db: Unit, holder: UUID, meter: str, *, since: datetime) -> list[Day]:
+async def standings(db: Unit, holder_id: UUID, meters: Sequence[Meter]) -> dict[Meter, Standing]:
+    """The current windows of several meters, in one statement; empty when `standing` would be None."""
+    rows = await db.rows(_open, holder=holder_id, meters=[meter.name for meter in meters])
+    windows = {row.per: row for row in rows}
+    counters = {(row.per, row.meter): row for row in rows}
+    return {meter: _standing_of(meter, windows[meter.per], counters) for meter in meters if windows}
+
+
+async def history(db: Unit, holder_id: UUID, meter: str, *, since: datetime) -> list[PastWindow]:
     """The windows that began at `since` or later, oldest first; windows without a call have no row."""
-    return await db.rows(_history, holder=holder, meter=meter, since=since)
+    return await db.rows(_history, holder=holder_id, meter=meter, since=since)
 
 
-async def windows(db: Unit, holder: UUID) -> list[Window]:
+async def windows(db: Unit, holder_id: UUID) -> list[Window]:
     """Every stored window of a holder."""
-    return await db.rows(_windows, holder=holder)
+    return await db.rows(_windows, holder=holder_id)
 
 
 async def record(db: Unit, holder: Holder, window: Window) -> bool:
@@ -216,11 +214,23 @@ async def record(db: Unit, holder: Holder, window: Window) -> bool:
     return await db.run(_record, holder_id=holder.id, holder_revision=holder.revision, **given) == 1
 
 
-async def move_limits(db: Unit, holder: UUID, *, plan: str, revision: int) -> int:
+async def move_limits(db: Unit, holder_id: UUID, *, plan: str, revision: int) -> int:
     """Give the holder's open windows the limits of another plan."""
-    return await db.run(_move_limits, holder=holder, plan=plan, revision=revision)
+    return await db.run(_move_limits, holder=holder_id, plan=plan, revision=revision)
 
 
 async def forget(db: Unit, *, before: datetime) -> int:
     """Delete up to 1000 windows that ended before a time."""
     return await db.run(_forget, before=before)
+
+
+def _standing_of(meter: Meter, window: OpenWindow, counters: dict[tuple[str, str | None], OpenWindow]) -> Standing:
+    counter = counters.get((meter.per, meter.name))
+    return Standing(
+        plan=window.plan,
+        plan_limit=window.limits.get(meter.name, 0),
+        used=counter.used if counter else 0,
+        leased=counter.leased if counter else 0,
+        window_start=window.window_start,
+        window_end=window.window_end,
+    )
