@@ -1,8 +1,8 @@
-"""One durable consume: a service unit around `usage.queries.consume`, beside a bare upsert that is committed too.
+"""One durable consume: a unit of this single statement, beside a bare upsert that is committed too.
 
 The bare upsert counts and compares with a limit it is handed. Ours also reads today's limit from the holder's plan and
-finds the window, and it takes its turn among writers. One holder: every call meets in one row. On PostgreSQL a unit is
-three trips (BEGIN, the statement, COMMIT), the bare upsert one.
+finds the window, and it takes its turn among writers. One holder: every call meets in one row. On PostgreSQL both are
+one trip.
 """
 
 from collections.abc import AsyncIterator
@@ -70,7 +70,7 @@ async def _prepare(database: SqliteDatabase | PostgresDatabase) -> None:
 
 def _consume(database: SqliteDatabase | PostgresDatabase) -> Operation:
     async def one() -> None:
-        unit: Unit = database.unit(SERVICE, writes=True)
+        unit: Unit = database.unit(SERVICE, writes=True, single=True)
         assert await usage.consume(unit, HOLDER, "requests", per="day", cost=1) is not None
         await unit.commit()
 

@@ -10,6 +10,7 @@ missing() {
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || echo postgresql
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
+    command -v pgbouncer >/dev/null || test -x /usr/sbin/pgbouncer || echo pgbouncer
 }
 
 packages=$(missing | xargs)

@@ -3,8 +3,9 @@
 `python scripts/messages.py` collects every translatable text of the package into `tenantry.pot` and brings each
 language's catalogue up to date. `--check` changes nothing and fails when a text is missing in one of them.
 
-Collected are `_("...")`, `words("...")`, `mark("...")` and `.plural("...", "...", n)` in Python, `_()` and
-`{% trans %}` in templates, and the first paragraph of each problem's docstring, which is its public sentence.
+Collected are `_("...")`, `words("...")`, `mark("...")`, `.plural("...", "...", n)` and `_noun("...", "...")` in
+Python, `_()` and `{% trans %}` in templates, and the first paragraph of each problem's docstring, which is its public
+sentence.
 """
 
 import argparse
@@ -24,6 +25,7 @@ SOURCE = ROOT / "src" / "tenantry"
 LOCALE = SOURCE / "web" / "locale"
 TEMPLATE = LOCALE / "tenantry.pot"
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "words": None, "mark": None, "plural": (1, 2)}
+KEYWORDS |= {"_noun": (1, 2)}
 KEYWORDS |= {"gettext": None, "ngettext": (1, 2)}  # what `{% trans %}` becomes
 # A fixed date keeps the files the same when no text has changed.
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)

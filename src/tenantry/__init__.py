@@ -24,7 +24,7 @@ from tenantry.product import (
 )
 
 if TYPE_CHECKING:
-    from tenantry.app import create_app
+    from tenantry.app import create_app, mount
     from tenantry.kernel import Context, Module, Read, Settings, Write
 
     __version__: str
@@ -50,6 +50,7 @@ __all__ = [
     "Write",
     "__version__",
     "create_app",
+    "mount",
 ]
 
 _LAZY: Final = {
@@ -59,6 +60,7 @@ _LAZY: Final = {
     "Settings": "tenantry.kernel",
     "Write": "tenantry.kernel",
     "create_app": "tenantry.app",
+    "mount": "tenantry.app",
 }
 
 

@@ -63,3 +63,20 @@ def test_whoever_calls_wrongly_is_told_in_two_lines(arguments, told, tenantry):
     assert told in answer.err
     assert "--help" in answer.err
     assert len(answer.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["new", "no_such_command"])
+def test_the_collector_is_at_work_after_a_module_was_loaded(name: str) -> None:
+    code = (
+        "import gc, contextlib, tenantry.cli.lazy as lazy\n"
+        f"with contextlib.suppress(ImportError): lazy.load_module({name!r})\n"
+        "raise SystemExit(0 if gc.isenabled() else 1)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_a_server_on_sqlite_starts_without_what_it_does_not_need_yet() -> None:
+    later = {"asyncpg", "authlib", "joserfc", "cryptography", "aiosmtplib", "alembic"}
+    code = f"import sys, tenantry.cli.run; print(sorted({later!r} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]"

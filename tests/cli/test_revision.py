@@ -65,4 +65,4 @@ def test_an_installed_package_is_not_written_to(copy):
     (copy / "pyproject.toml").unlink()
     ran = tenantry_in(copy, "db", "revision", "-m", "Nothing", **POSTGRES)
     assert ran.returncode == 1
-    assert "an installed package's history is not written to" in ran.stderr
+    assert "an installed Tenantry's history is not written to" in ran.stderr

@@ -70,6 +70,17 @@ def test_ctrl_c_in_a_terminal_stops_every_process_without_a_stack(workers, produ
     assert server.said.endswith("Stopped.\n")
 
 
+def test_the_address_is_said_once_every_process_answers(product, exchange, serve):
+    server = serve("--workers", "2")
+    # No patience: what was said is true from then on.
+    with httpx2.Client(base_url=server.url) as client:
+        for _ in range(4):
+            assert client.get("/readyz", headers={"Connection": "close"}).status_code == 200
+    assert server.said.count(" is at http") == 1
+    assert server.send(signal.SIGTERM) == 0
+    assert server.said.count(" is at http") == 1
+
+
 def test_several_processes_share_a_database_and_its_sessions(product, exchange, serve):
     server = serve("--workers", "2")
     assert "Processes" in server.said

@@ -11,11 +11,11 @@ from tenantry.holders import HolderNotFound, PlanUnknown, by_id, by_user, open_f
 from tenantry.holders.models import Holders, Plans
 from tenantry.identity.models import Users
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.audit import latest_entries
 from tenantry.kernel.context import Actor, Origin
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import CheckViolation, ForeignKeyViolation, UniqueViolation
 from tenantry.testing import AppKit
+from tenantry.testing.queries import latest_entries
 from tenantry.usage import decide
 from tenantry.usage.models import UsageCounters
 

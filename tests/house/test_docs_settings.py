@@ -20,7 +20,11 @@ Database addresses are `postgresql://login:password@host:port/name?sslmode=verif
 or `sqlite:///path/to/file`. Characters such as `@ : / ? #` in a password are percent-encoded. In production a
 PostgreSQL address needs `sslmode=require`, `verify-ca` or `verify-full`, unless the server is on the same machine.
 
-In development a missing `TENANTRY_SECRET_KEYS` is replaced by a key made once and kept in `var/secret_key`.
+In development a missing `TENANTRY_SECRET_KEYS` is replaced by a key made once and kept in `var/secret_key`. That file,
+a new SQLite file and the `-wal` and `-shm` files beside it are made for the server's own user alone (mode 0600); the
+mode of an SQLite file that exists is left as it is.
+
+`TENANTRY_PG` and `TENANTRY_PG_BIN` are no settings: they tell the test tools where PostgreSQL's programs are.
 
 | Name | Default | Meaning |
 |---|---|---|

@@ -1,16 +1,18 @@
 """The cookies in production, and what is read of them."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tenantry.identity import cookies
+from tenantry.identity.providers.base import Pending
 from tenantry.kernel.context import STRANGER, Context, Origin
 
 TOKEN = "sess_" + "A" * 43
-PENDING = cookies.Pending("demo", "state_" + "B" * 43, "nonce", "verifier", "/dashboard")
+PENDING = Pending("demo", "state_" + "B" * 43, "nonce", "verifier", "http://127.0.0.1/auth/demo/callback", "/dashboard")
 
 
 @pytest.fixture
@@ -64,6 +66,16 @@ def test_a_note_is_read_back_once_it_fits(ctx):
     assert cookies.read_pending(request, PENDING.state[:-1] + "C", "demo", ctx=ctx) is None
     for nonsense in ("", "state_", PENDING.state + "B", "../../etc", "state_" + "=" * 43, "\x00"):
         assert cookies.read_pending(request, nonsense, "demo", ctx=ctx) is None
+
+
+def test_a_note_of_another_version_is_none(ctx):
+    sealed = ctx.runtime.vault.seal_cookie(
+        {"provider": "demo", "state": PENDING.state},
+        purpose="sign-in",
+        expires_at=ctx.clock.now() + timedelta(minutes=1),
+    )
+    request = request_with(f"__Host-signin-{'B' * 22}={sealed}")
+    assert cookies.read_pending(request, PENDING.state, "demo", ctx=ctx) is None
 
 
 def test_a_sealed_text_of_another_purpose_is_no_note(ctx):

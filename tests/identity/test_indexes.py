@@ -10,7 +10,7 @@ import pytest
 
 from tenantry.identity import queries
 from tenantry.kernel.clock import SystemClock
-from tenantry.kernel.database.sqlite import register_functions
+from tenantry.kernel.database.sqlite_file import register_functions
 from tenantry.kernel.policies import Role
 
 LOOK_UPS = {

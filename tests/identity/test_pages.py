@@ -71,3 +71,14 @@ async def test_a_start_with_two_return_paths_is_refused(kit):
     client = await kit.client()
     assert (await client.get("/signin?return_to=/a&return_to=//b")).status_code == 422
     assert (await client.get("/auth/demo/start?return_to[]=/a")).status_code == 303
+
+
+async def test_a_failed_sign_in_does_not_repeat_what_the_provider_sent(kit):
+    client = await kit.client()
+    back = await kit.consent("ada", await client.get("/auth/demo/start?return_to=/settings"))
+    stranger = await kit.client()
+    failed = await stranger.get(back, headers=HTML)
+    assert failed.status_code == 400
+    assert "/auth/demo/callback" not in failed.text
+    for secret in re.findall(r"(?:code|state)=([^&]+)", back):
+        assert secret not in failed.text

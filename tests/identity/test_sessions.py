@@ -95,8 +95,8 @@ class Counting:
         self.database = database
         self.units = []
 
-    def unit(self, identity, *, writes):
-        self.units.append(self.database.unit(identity, writes=writes))
+    def unit(self, *args, **kwargs):
+        self.units.append(self.database.unit(*args, **kwargs))
         return self.units[-1]
 
 

@@ -13,12 +13,12 @@ from tenantry.holders.models import Holders
 from tenantry.identity.actions.sign_in import _known, _registered
 from tenantry.identity.errors import AccountExists
 from tenantry.identity.models import Accounts, Sessions, Users
-from tenantry.identity.providers.base import Answer, Attempt, ExternalProfile, SignInProviders
-from tenantry.kernel.audit import latest_entries
+from tenantry.identity.providers.base import Answer, ExternalProfile, Pending, SignInProviders
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import UnitStillOpen
 from tenantry.kernel.sql import now
+from tenantry.testing.queries import latest_entries
 
 HTML = {"accept": "text/html"}
 
@@ -429,8 +429,8 @@ async def test_a_session_that_was_planted_is_not_taken_over(kit):
 async def test_nothing_is_asked_of_the_provider_while_a_unit_is_open(kit):
     """The guard of the kernel would have raised; here it is seen to be in force."""
     provider = kit.runtime.port(SignInProviders).get("demo")
-    attempt = Attempt("s", "n", "v" * 43, "http://127.0.0.1:8000/auth/demo/callback")
+    pending = Pending("demo", "s", "n", "v" * 43, "http://127.0.0.1:8000/auth/demo/callback", "/")
     async with kit.system.service() as ctx:
         await ctx.db.rows(people)
         with pytest.raises(UnitStillOpen):
-            await provider.profile(attempt, Answer("code"))
+            await provider.profile(pending, Answer("code"))

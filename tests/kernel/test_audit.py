@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.audit import AuditLog, audit, latest_entries
+from tenantry.kernel.audit import AuditLog, audit
 from tenantry.kernel.context import Actor, Origin
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import CheckViolation, PolicyViolation, Unstorable
 from tenantry.kernel.policies import PolicyRefused
 from tenantry.testing import AppKit
+from tenantry.testing.queries import latest_entries
 
 ADA, EVE = UUID(int=1), UUID(int=2)
 

@@ -10,11 +10,12 @@ from sqlalchemy import update
 from tenantry import Google, Meter, Module, Plan, Product
 from tenantry.identity.models import Users
 from tenantry.kernel import Anyone, Context, Open, Problem, Read, Service, SignedIn, Write
-from tenantry.kernel.audit import audit, latest_entries
+from tenantry.kernel.audit import audit
 from tenantry.kernel.context import STRANGER, Permission
 from tenantry.kernel.database import param, refuse_while_open, statement
 from tenantry.kernel.problems import Forbidden, Unauthenticated
 from tenantry.testing import AppKit
+from tenantry.testing.queries import latest_entries
 
 router = APIRouter(prefix="/v1/probe")
 _rename = statement(update(Users).values(name=param("new_name")))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantry.kernel.extras import ExtraMissing, extra
+from tenantry.kernel.extras import ExtraMissing, extra, require_installed
 
 
 def test_what_is_installed_is_loaded() -> None:
@@ -24,3 +24,9 @@ def test_a_package_that_fails_inside_keeps_its_own_error(tmp_path: Path, monkeyp
     with pytest.raises(ModuleNotFoundError, match="a_dependency_it_lacks") as caught:
         extra("half_installed_sdk")
     assert not isinstance(caught.value, ExtraMissing)
+
+
+def test_what_is_loaded_later_is_missed_at_once() -> None:
+    require_installed("json")
+    with pytest.raises(ExtraMissing, match="no_such_sdk is not installed"):
+        require_installed("no_such_sdk")

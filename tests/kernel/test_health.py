@@ -5,8 +5,10 @@ import pytest
 from fastapi import FastAPI
 
 from tenantry.kernel.frame import is_private
-from tenantry.kernel.health import Check, Metrics, health_router
+from tenantry.kernel.health import Metrics, Probe, health_router
 from tenantry.kernel.problem_handlers import install_problem_handlers
+
+BOUNDS = ("0.001", "0.0025", "0.25", "0.5", "10.0", "+Inf")
 
 
 async def fine() -> None:
@@ -21,7 +23,7 @@ async def slow() -> None:
     await asyncio.sleep(60)
 
 
-def client_of(checks: dict[str, Check] | None = None, peer: str = "127.0.0.1") -> httpx2.AsyncClient:
+def client_of(checks: dict[str, Probe] | None = None, peer: str = "127.0.0.1") -> httpx2.AsyncClient:
     app = FastAPI()
     install_problem_handlers(app, page=None)
     metrics = Metrics()
@@ -74,6 +76,34 @@ async def test_metrics_for_the_same_network(peer: str) -> None:
 async def test_404_metrics_for_everybody_else(peer: str, headers: dict[str, str]) -> None:
     answer = await client_of(peer=peer).get("/metrics", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (404, "request.not_found")
+
+
+def test_times_are_told_in_buckets_over_all_statuses() -> None:
+    metrics = Metrics()
+    for status, seconds in ((200, 0.001), (200, 0.002), (404, 0.3), (200, 60.0)):
+        metrics.observe("GET", "/x", status, seconds)
+    lines = metrics.render().decode().splitlines()
+    counted = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if "_http_" in line[:20]}
+    route = 'method="GET",route="/x"'
+    assert counted[f'tenantry_http_requests_total{{{route},status="200"}}'] == 3
+    assert counted[f'tenantry_http_requests_total{{{route},status="404"}}'] == 1
+    upto = {bound: counted[f'tenantry_http_request_seconds_bucket{{le="{bound}",{route}}}'] for bound in BOUNDS}
+    assert upto == {"0.001": 1, "0.0025": 2, "0.25": 2, "0.5": 3, "10.0": 3, "+Inf": 4}
+    assert counted[f"tenantry_http_request_seconds_count{{{route}}}"] == 4
+    assert counted[f"tenantry_http_request_seconds_sum{{{route}}}"] == pytest.approx(60.303)
+    assert "# TYPE tenantry_http_request_seconds histogram" in lines
+
+
+@pytest.mark.parametrize("host", ["app.example.com", "APP.example.com.", "app.example.com:443", "x@app.example.com:x"])
+async def test_404_metrics_under_the_public_host_however_it_is_spelled(host: str) -> None:
+    app = FastAPI()
+    install_problem_handlers(app, page=None)
+    app.include_router(health_router({}, Metrics(), public_host="app.example.com"))
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app, client=("127.0.0.1", 1)), base_url="http://app"
+    ) as client:
+        assert (await client.get("/metrics", headers={"host": host})).status_code == 404
+        assert (await client.get("/metrics", headers={"host": "app.example.com.internal"})).status_code == 200
 
 
 def test_each_metrics_has_a_registry_of_its_own() -> None:

@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import insert
 
 from tenantry.kernel import Context, Settings, new_id
 from tenantry.kernel.context import Actor, Origin
+from tenantry.kernel.database import statement
 from tenantry.kernel.database.failures import CheckViolation, UnitStillOpen
-from tenantry.kernel.mail import DELIVER, Mail, send_mail
+from tenantry.kernel.jobs import plan_periodic
+from tenantry.kernel.mail import DELIVER, Mail, forget_sent, send_mail
 from tenantry.kernel.mail.delivery import compose, smtp_send
+from tenantry.kernel.mail.models import Mails
 from tenantry.kernel.mail.queries import by_id, latest
 from tenantry.testing import AppKit
 
@@ -106,6 +111,35 @@ async def test_without_a_server_mails_are_kept_to_be_read(kit: AppKit) -> None:
     await kit.run_jobs()
     async with kit.system.service(writes=False) as ctx:
         assert [(one.id, one.status) for one in await latest(ctx.db)] == [(kept, "kept")]
+
+
+async def test_mails_that_went_out_are_forgotten_in_time(kit: AppKit) -> None:
+    async with kit.system.service() as ctx:
+        await send_mail(ctx, "ada@example.com", "Welcome", text="x")
+    await kit.run_jobs()
+    async with kit.system.service() as ctx:
+        queued = await send_mail(ctx, "ada@example.com", "Not yet out", text="x")
+    await kit.move(days=kit.runtime.settings.jobs_retention_days)
+    await forget_sent(kit.system, {})
+    async with kit.system.service(writes=False) as ctx:
+        assert len(await latest(ctx.db)) == 2
+    await kit.move(seconds=1)
+    await forget_sent(kit.system, {})
+    async with kit.system.service(writes=False) as ctx:
+        assert [one.id for one in await latest(ctx.db)] == [queued]
+
+
+async def test_a_periodic_job_forgets_them_in_batches(kit: AppKit) -> None:
+    row = {"recipient": "ada@example.com", "subject": "x", "text": "x", "status": "sent"}
+    old = kit.clock.now() - timedelta(days=kit.runtime.settings.jobs_retention_days, seconds=1)
+    for _ in range(6):
+        sent = [{"id": new_id(), "sent_at": old, **row} for _ in range(200)]
+        async with kit.system.service() as ctx:
+            await ctx.db.run(statement(insert(Mails).values(sent)))
+    await plan_periodic(kit.runtime)
+    await kit.run_jobs()
+    async with kit.system.service(writes=False) as ctx:
+        assert await latest(ctx.db) == []
 
 
 async def test_a_refusal_is_tried_again(start: Any) -> None:

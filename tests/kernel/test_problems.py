@@ -94,12 +94,13 @@ def test_headers_are_the_class_own_and_the_given() -> None:
 
 
 def test_all_problems_lists_the_generic_ones_once() -> None:
-    found = all_problems()
+    found = all_problems("tenantry")
     codes = [cls.code for cls in found]
     assert {NotFound, Forbidden, Malformed, Invalid, Internal} <= set(found)
     assert codes == sorted(set(codes))
     assert Full not in found
     assert Full in all_problems(__name__.partition(".")[0])
+    assert {Full, NotFound} <= set(all_problems())
 
 
 def test_problems_documents_every_class_and_merges_those_of_one_status() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from tenantry.holders import queries as holders
 from tenantry.holders.models import Holders, Plans
 from tenantry.identity.models import Users
-from tenantry.kernel import audit, new_id
+from tenantry.kernel import new_id
 from tenantry.kernel.database import statement
 from tenantry.kernel.database.units import Identity
 from tenantry.kernel.jobs import queries as jobs
@@ -27,22 +27,35 @@ ROWS, BATCH, MINE = 3000, 200, UUID(int=1)
 SERVED: dict[str, tuple[Any, str, Role]] = {
     "claim jobs": (jobs._claim, "jobs", Role.SERVICE),
     "finish a job": (jobs._finish, "jobs", Role.SERVICE),
+    "fail a job": (jobs._fail, "jobs", Role.SERVICE),
+    "hand a job back": (jobs._hand_back, "jobs", Role.SERVICE),
+    "replay a job": (jobs._replay, "jobs", Role.SERVICE),
+    "the dead jobs": (jobs._dead, "jobs", Role.SERVICE),
     "forget jobs": (jobs._forget, "jobs", Role.SERVICE),
     "a mail by its id": (mails._by_id, "mails", Role.SERVICE),
     "the newest mails": (mails._latest, "mails", Role.SERVICE),
-    "the newest entries": (audit._latest, "audit_log", Role.SERVICE),
+    "settle a mail": (mails._settle, "mails", Role.SERVICE),
+    "forget mails": (mails._forget, "mails", Role.SERVICE),
     "a holder by its user": (holders._by_user, "holders", Role.SERVICE),
+    "a holder by its id": (holders._by_id, "holders", Role.SERVICE),
+    "set a plan": (holders._set_plan, "holders", Role.SERVICE),
     "consume": (usage._consume, "holders", Role.SERVICE),
     "move limits": (usage._move_limits, "usage_counters", Role.SERVICE),
     "forget windows": (usage._forget, "usage_counters", Role.SERVICE),
     "stand": (usage._standing, "usage_counters", Role.SERVICE),
     "stand, as the user": (usage._standing, "usage_counters", Role.AUTHENTICATED),
+    "stand for several meters": (usage._open, "usage_counters", Role.SERVICE),
+    "stand for several meters, as the user": (usage._open, "usage_counters", Role.AUTHENTICATED),
+    "whose meters": (usage._open, "holders", Role.AUTHENTICATED),
+    "every window": (usage._windows, "usage_counters", Role.SERVICE),
+    "every window, as the user": (usage._windows, "usage_counters", Role.AUTHENTICATED),
     "history, as the user": (usage._history, "usage_counters", Role.AUTHENTICATED),
     "one's own holder, as the user": (holders._by_user, "holders", Role.AUTHENTICATED),
 }
 GIVEN = {
     "lease": UUID(int=5), "held_by": UUID(int=5), "limit": 10, "seconds": 60, "id": UUID(int=7), "user": MINE,
     "holder": MINE, "meter": "requests", "per": "day", "cost": 1, "plan": "free", "revision": 2,
+    "meters": ["requests"], "source": "admin", "status": "sent", "delay": 5, "error": "x",
 }  # fmt: skip
 
 
@@ -66,8 +79,10 @@ def rows_of(now: Any) -> dict[Any, list[dict[str, Any]]]:
             for n, one in enumerate(people)
         ],
         Jobs: done,
-        Mails: [{"id": new_id(), "recipient": f"{n}@example.com", "subject": "x", "text": "x"} for n in range(ROWS)],
-        audit.AuditLog: [{"id": new_id(), "actor_kind": "user", "action": "x", "detail": {}} for _ in range(ROWS)],
+        Mails: [
+            {"id": new_id(), "recipient": f"{n}@a.com", "subject": "x", "text": "x", "sent_at": now - n * day / 100}
+            for n in range(ROWS)
+        ],
     }  # fmt: skip
 
 

@@ -121,6 +121,12 @@ def test_everything_unreadable_is_told_at_once() -> None:
     }  # fmt: skip
 
 
+def test_what_the_test_tools_read_may_stand_beside_the_settings() -> None:
+    env = {"TENANTRY_PG": "wheel", "TENANTRY_PG_BIN": "/usr/lib/postgresql/15/bin"}
+    assert Settings.load(env) == Settings.load({})
+    assert [finding.where for finding in refused({**env, "TENANTRY_PG_BINS": "x"})] == ["TENANTRY_PG_BINS"]
+
+
 def test_a_refused_plain_database_url_is_told_under_its_own_name() -> None:
     assert [finding.where for finding in refused({"DATABASE_URL": "mysql://localhost/app"})] == ["DATABASE_URL"]
 

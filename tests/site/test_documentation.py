@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tenantry.kernel import Problem
 from tenantry.kernel.problems import all_problems, problem_type
 from tenantry.site.reference import Answer, Field, Group, groups_of
 
@@ -23,12 +24,26 @@ async def test_every_link_into_the_list_of_problems_leads_somewhere(coinlens, br
     client = await browse(coinlens)
     problems = await client.get("/problems")
     reference = await client.get("/docs")
-    for problem in all_problems():
+    for problem in all_problems("tenantry"):
         assert f'id="{problem_type(problem.code).partition("#")[2]}"' in problems.text
         assert problem.title.replace("'", "&#39;") in problems.text
     linked = set(re.findall(r'href="/problems#([^"]+)"', reference.text))
     assert linked
     assert linked <= set(re.findall(r'id="([^"]+)"', problems.text))
+
+
+class ShelfFull(Problem):
+    """The shelf is full. Take a book away first."""
+
+    code, status = "shelf.full", 409
+
+
+async def test_the_problems_of_an_authors_module_are_listed_with_ours(coinlens, browse, words):
+    page = await (await browse(coinlens)).get("/problems")
+    assert re.search(r'<section[^>]* id="room-shelf".*?id="shelf\.full"', page.text, re.DOTALL)
+    assert "The shelf is full. Take a book away first." in words(page)
+    ids = re.findall(r'id="([^"]+)"', page.text)
+    assert len(ids) == len(set(ids))
 
 
 async def test_robots_keep_to_the_public_pages(coinlens):

@@ -1,5 +1,7 @@
 """The frame: where one can go, who one is, and what is not real here."""
 
+from dataclasses import replace
+
 import pytest
 
 from tenantry import Google, Plan, Product
@@ -22,6 +24,37 @@ async def test_who_is_signed_in_finds_the_dashboard_and_the_way_out(coinlens, br
     assert "Ada Lovelace" in inside
     assert 'action="/auth/signout"' in inside
     assert '<a href="/dashboard" aria-current="page">' in inside
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("DELETE", "/dashboard", 405)])
+async def test_who_is_signed_in_is_known_where_no_route_is(coinlens, browse, statements, method, path, status):
+    ada, stranger = await browse(coinlens, "ada"), await browse(coinlens)
+    with statements(coinlens) as count:
+        page = await ada.request(method, path)
+    assert (page.status_code, count()) == (status, 1)
+    assert "Ada Lovelace" in page.text
+    assert 'action="/auth/signout"' in page.text
+    with statements(coinlens) as count:
+        page = await stranger.request(method, path)
+        answer = await ada.request(method, path, headers={"Accept": "application/json"})
+    # Nobody is looked up for a stranger, nor for a program.
+    assert (page.status_code, answer.status_code, count()) == (status, status, 0)
+    assert 'href="/signin"' in page.text.partition("<main")[0]
+
+
+async def test_a_missing_page_is_404_whatever_is_in_the_way_of_knowing_who_asks(coinlens, browse):
+    async def broken(_request, _runtime):
+        raise RuntimeError("the database is away")
+
+    ada, runtime = await browse(coinlens, "ada"), coinlens.runtime
+    coinlens.app.state.runtime = replace(runtime, resolvers=[broken])
+    page = await ada.get("/nowhere")
+    coinlens.app.state.runtime = runtime
+    assert page.status_code == 404
+    assert 'href="/signin"' in page.text.partition("<main")[0]
+    crossed = await ada.post("/nowhere", headers={"Origin": "https://evil.example"})
+    assert crossed.status_code == 404
+    assert "Ada Lovelace" not in crossed.text
 
 
 async def test_links_of_modules_are_shown_to_whom_they_are_for(start, browse):

@@ -97,7 +97,7 @@ async def test_prices_and_limits_of_every_kind_are_put_into_words(start, browse,
     ]
     kit = await start(Product("Acme", sign_in=[Google()], plans=plans))
     text = words(await (await browse(kit)).get("/pricing"))
-    assert "5,000 tokens a month · 52 MB of storage · 3 saved views · 1 jobs a day" in text
+    assert "5,000 tokens a month · 52 MB of storage · 3 saved views · 1 job a day" in text
     assert "Tokens without a limit · 1 TB of storage" in text
     assert "€19.50 a year" in text
     assert "Old" not in text  # an inactive plan is not offered

@@ -88,7 +88,7 @@ async def main(url, holder, now):
     async def call():
         admitted = 0
         for _ in range(20):
-            unit = database.unit(SERVICE, writes=True)
+            unit = database.unit(SERVICE, writes=True, single=True)
             admitted += await consume(unit, holder, "requests", per="day", cost=1) is not None
             await unit.commit()
         return admitted

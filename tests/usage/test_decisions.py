@@ -134,12 +134,12 @@ def night(kit, *, before_counting=None):
 
     class Night(Context):
         @asynccontextmanager
-        async def service(self, *, writes=True):
+        async def service(self, *, writes=True, **how):
             if not writes:
                 await kit.move(days=1)
             elif before_counting:
                 await before_counting()
-            async with super().service(writes=writes) as working:
+            async with super().service(writes=writes, **how) as working:
                 yield working
 
     system = kit.system

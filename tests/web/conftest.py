@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from tenantry.web import Layout, NavItem, create_templates, install
+from tenantry.web import Layout, Link, create_templates, install
 
 ORIGIN = "https://testserver"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ Answer = Callable[[Request], Response]
 
 
 def plain_layout(_request: Request) -> Layout:
-    return Layout("Coinlens", nav=(NavItem("Pricing", "/pricing"),), tagline="Prices", now=NOW)
+    return Layout("Coinlens", nav=(Link("Pricing", "/pricing"),), tagline="Prices", now=NOW)
 
 
 @pytest.fixture

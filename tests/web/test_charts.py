@@ -43,6 +43,28 @@ def test_each_bar_says_its_day_and_value():
     ]
 
 
+@pytest.mark.parametrize(
+    ("locale", "unit", "said"),
+    [
+        ("en", "requests", ["0 requests", "1 request", "2 requests", "1.5 requests"]),
+        ("en", "queries", ["0 queries", "1 query", "2 queries", "1.5 queries"]),
+        ("en", "lookups", ["0 lookups", "1 lookup", "2 lookups", "1.5 lookups"]),
+        ("en", "fish", ["0 fish", "1 fish", "2 fish", "1.5 fish"]),
+        ("de", "requests", ["0 Anfragen", "1 Anfrage", "2 Anfragen", "1,5 Anfragen"]),
+    ],
+)
+def test_a_number_and_its_noun_agree(locale, unit, said):
+    figure = ET.fromstring(
+        bar_chart([("a", 0), ("b", 1), ("c", 2), ("d", 1.5)], label="l", unit=unit, words=load_translators()[locale])
+    )
+    assert [title.text.partition(": ")[2] for title in figure.iterfind(".//g/title")] == said
+
+
+def test_the_heading_of_one_call_is_not_plural():
+    assert "".join(chart(0, 1).find(".//figcaption").itertext()).endswith("1 request")
+    assert "Highest: 1 request, Nov 22, 2026." in "".join(chart(0, 1).itertext())
+
+
 def test_no_points_give_a_sentence():
     figure = chart()
     assert figure.find(".//p").text == "Nothing was counted in this time yet."
@@ -95,9 +117,9 @@ def test_the_axis_has_round_steps(highest, ticks):
 
 def test_texts_follow_the_language():
     text = "".join(chart(1200, limit=5000, words=load_translators()["de"]).itertext())
-    assert "Grenze 5.000" in text
+    assert "Limit 5.000" in text
     assert "21. Nov." in text
-    assert "21.11.2026: 1.200 requests" in text
+    assert "21.11.2026: 1.200 Anfragen" in text
 
 
 def test_words_are_escaped():

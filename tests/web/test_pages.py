@@ -5,7 +5,7 @@ from jinja2 import UndefinedError
 from starlette.responses import JSONResponse
 
 from tenantry.kernel.problems import NotFound
-from tenantry.web import CrossSiteRefused, Layout, NavItem, Person, gettext, page, problem_page
+from tenantry.web import CrossSiteRefused, Layout, Link, Person, gettext, page, problem_page
 from tenantry.web.pages import is_current
 
 HELLO = (
@@ -41,6 +41,11 @@ def test_the_policy_lets_no_inline_script_or_style_run(hello):
     )
     assert answer.headers["cache-control"] == "private, no-cache"
     assert set(answer.headers["vary"].split(", ")) >= {"Cookie", "Accept-Language", "HX-Request"}
+
+
+def test_what_a_person_sees_is_stored_nowhere(hello):
+    layout = Layout("Coinlens", person=Person("ada@example.com"))
+    assert hello(layout=lambda _request: layout).get("/").headers["cache-control"] == "no-store"
 
 
 def test_every_file_the_frame_names_is_served(hello):
@@ -108,7 +113,7 @@ def test_an_unknown_language_of_the_layout_is_negotiated(hello):
 
 
 def test_signed_in_the_navigation_stands_at_the_side(hello):
-    nav = (NavItem("Keys", "/keys", icon="key"), NavItem("Team", "/team", icon="people", group="Account"))
+    nav = (Link("Keys", "/keys", icon="key"), Link("Team", "/team", icon="people", group="Account"))
     layout = Layout("Coinlens", nav=nav, person=Person("ada@example.com", "Ada <Lovelace>"), notice="Demo only")
     text = hello(layout=lambda _request: layout).get("/keys/1").text
     assert '<body class="in-app">' in text
@@ -146,7 +151,7 @@ def test_signed_out_there_is_no_account_menu(hello):
     ],
 )
 def test_which_link_is_current(href, path, expected):
-    assert is_current(NavItem("x", href), path) is expected
+    assert is_current(Link("x", href), path) is expected
 
 
 @pytest.mark.parametrize(

@@ -2,5 +2,6 @@
 
 from .checks import StartRefused, check
 from .composition import create_app
+from .mounting import mount
 
-__all__ = ["StartRefused", "check", "create_app"]
+__all__ = ["StartRefused", "check", "create_app", "mount"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tenantry.kernel import Module, Settings
+from tenantry.kernel.own_tables import check_tables
 from tenantry.kernel.settings_check import check_settings
 from tenantry.product import Finding, Product
 
@@ -24,6 +25,7 @@ def check(product: Product, settings: Settings) -> list[Finding]:
         for one in module.checks:
             found.extend(one(product, settings))
     found.extend(_check_modules(product))
+    found.extend(check_tables(product.modules))
     found.extend(_check_unbuilt(product))
     return found
 

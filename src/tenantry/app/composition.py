@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 import tenantry
 from tenantry.identity import SignInProviders, sign_in_providers
 from tenantry.kernel import Context, Module, Settings, problems
+from tenantry.kernel.body_limit import BodyLimit
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.crypto import Vault
 from tenantry.kernel.frame import FrameOptions
@@ -31,7 +32,7 @@ from tenantry.web import create_templates, install, problem_page
 
 from .checks import modules_of, refuse_errors
 from .databases import build_databases
-from .lifespan import Resource, lifespan_of, schema_revision
+from .lifespan import Resource, lifespan_of, schema_revisions
 
 PACKAGE = Path(tenantry.__file__).parent
 BODY_BYTES_MAX = 1024 * 1024
@@ -65,7 +66,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=BODY_BYTES_MAX,
         # Looked up on every request even where no exporter is configured.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan_of(runtime, resources, worker=worker),
@@ -73,7 +73,7 @@ def create_app(
     app.state.runtime = runtime
     install_problem_handlers(app, page=problem_page)
     _add_routes(app, runtime, modules)
-    _add_pages(app, settings)
+    _add_pages(app, settings, [one.templates for one in modules if one.templates])
     index_routes(app)
     _wrap(app, settings, runtime, log_requests=log_requests)
     return app
@@ -121,7 +121,7 @@ def _runtime(
 
 def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> None:
     async def database_answers() -> None:
-        if await schema_revision(runtime) is None:
+        if not await schema_revisions(runtime):
             msg = "the database does not answer"
             raise RuntimeError(msg)
 
@@ -141,9 +141,9 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
             route.responses = {**COMMON_PROBLEMS, **route.responses}
 
 
-def _add_pages(app: FastAPI, settings: Settings) -> None:
+def _add_pages(app: FastAPI, settings: Settings, own: Sequence[Path]) -> None:
     folders = [folder for folder in sorted(PACKAGE.glob("*/templates")) if folder.parent.name != "web"]
-    templates = create_templates(folders, layout_of=layout_of, form_action=_form_targets(settings))
+    templates = create_templates([*folders, *own], layout_of=layout_of)
     install(
         app,
         templates,
@@ -152,19 +152,15 @@ def _add_pages(app: FastAPI, settings: Settings) -> None:
     )
 
 
-def _form_targets(settings: Settings) -> list[str]:
-    return [one for one in (settings.demo_issuer, settings.oidc_issuer) if one]
-
-
 def _wrap(app: FastAPI, settings: Settings, runtime: Runtime, *, log_requests: bool) -> None:
     production = settings.environment == "production"
     options = FrameOptions(
         production=production,
         public_url=settings.public_url,
         trusted_proxies=settings.trusted_proxies,
-        form_targets=_form_targets(settings),
         repeatable=repeatable_queries(app),
     )
     access = access_log(production=production) if log_requests else None
+    app.add_middleware(BodyLimit, max_body_size=BODY_BYTES_MAX)
     inner: ASGIApp = app.build_middleware_stack()
     app.middleware_stack = Frame(inner, options, metrics=runtime.metrics, access=access)

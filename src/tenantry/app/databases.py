@@ -1,15 +1,19 @@
 """The two logins' databases, built from the settings."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
 from tenantry.kernel import Settings
 from tenantry.kernel.clock import Clock
-from tenantry.kernel.database.postgres import PostgresDatabase
 from tenantry.kernel.database.sqlite import SqliteDatabase
 from tenantry.kernel.database.tables import Base
+from tenantry.kernel.extras import extra
 from tenantry.kernel.runtime import Database
+
+if TYPE_CHECKING:
+    from tenantry.kernel.database.postgres import PostgresDatabase
 
 
 def build_databases(settings: Settings, clock: Clock) -> tuple[Database, Database]:
@@ -20,13 +24,15 @@ def build_databases(settings: Settings, clock: Clock) -> tuple[Database, Databas
     return _login(settings, settings.database_url), _login(settings, settings.service_url or settings.database_url)
 
 
-def _login(settings: Settings, url: str) -> PostgresDatabase:
-    return PostgresDatabase(
+def _login(settings: Settings, url: str) -> "PostgresDatabase":
+    # Loaded only here, with the driver: an SQLite file needs neither.
+    database: PostgresDatabase = extra("tenantry.kernel.database.postgres").PostgresDatabase(
         url,
         size=settings.pool_size,
         timeout_seconds=settings.pool_timeout_seconds,
         statement_cache=settings.pool_mode == "session",
     )
+    return database
 
 
 def _constraint_names() -> dict[str, str]:

@@ -13,13 +13,13 @@ from sqlalchemy import select, table
 from tenantry.holders import mirror_plans
 from tenantry.kernel.context import system_context
 from tenantry.kernel.database import Statement
-from tenantry.kernel.database.logins import login_findings
-from tenantry.kernel.database.postgres import PostgresDatabase
+from tenantry.kernel.database.revision import newest, shown
+from tenantry.kernel.extras import extra
 from tenantry.kernel.jobs import work
 from tenantry.kernel.logs import logger_of
+from tenantry.kernel.module import histories_of
 from tenantry.kernel.problems import DatabaseUnavailable
 from tenantry.kernel.runtime import Runtime
-from tenantry.migrations import HEAD
 from tenantry.product import Finding
 
 from .checks import StartRefused
@@ -79,15 +79,15 @@ async def _open(database: Any, retries: int) -> None:
 
 async def _verify(runtime: Runtime) -> None:
     findings: list[Finding] = []
-    if isinstance(runtime.api, PostgresDatabase) and isinstance(runtime.service, PostgresDatabase):
-        findings += await login_findings(runtime.api, runtime.service)
-    found = await schema_revision(runtime)
-    if found != HEAD:
+    if runtime.api.kind == "postgresql":
+        findings += await extra("tenantry.kernel.database.logins").login_findings(runtime.api, runtime.service)
+    found, wanted = await schema_revisions(runtime) or frozenset(), newest(histories_of(runtime.modules))
+    if found != wanted:
         findings.append(
             Finding(
                 "error",
                 "database",
-                f"its schema is at revision {found or 'none'}, this version needs {HEAD}.",
+                f"its schema is at revision {shown(found)}, this version needs {shown(wanted)}.",
                 "Run `tenantry db migrate`.",
             )
         )
@@ -98,12 +98,12 @@ async def _verify(runtime: Runtime) -> None:
 _VERSION: Statement[str] = Statement(select(table("tenantry_schema", sql_column("version_num"))), None)
 
 
-async def schema_revision(runtime: Runtime) -> str | None:
-    """The revision the database is at, None when it was never migrated."""
+async def schema_revisions(runtime: Runtime) -> frozenset[str] | None:
+    """The revisions the database is at; None when it was never migrated, or does not answer."""
     ctx = system_context(runtime)
     with suppress(Exception):
         async with ctx.service(writes=False) as reading:
-            return await reading.db.one_or_none(_VERSION)
+            return frozenset(await reading.db.rows(_VERSION))
     return None
 
 
@@ -115,5 +115,5 @@ async def _working(runtime: Runtime) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        with suppress(asyncio.CancelledError, TimeoutError):
-            await asyncio.wait_for(task, 10)
+        # It bounds its own end: the grace of the jobs that run, and a moment to hand them back.
+        await asyncio.wait([task])

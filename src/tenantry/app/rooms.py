@@ -7,7 +7,7 @@ from tenantry.identity.module import MODULE as IDENTITY
 from tenantry.kernel import Context, Module
 from tenantry.kernel.attempts import forget_attempts
 from tenantry.kernel.jobs import forget_finished
-from tenantry.kernel.mail import DELIVER
+from tenantry.kernel.mail import DELIVER, forget_sent
 from tenantry.kernel.module import Job
 from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
@@ -23,6 +23,7 @@ KERNEL = Module(
     jobs=[
         DELIVER,
         Job("jobs.forget_finished", _forget_jobs, every=timedelta(hours=1)),
+        Job("mail.forget_sent", forget_sent, every=timedelta(hours=1)),
         Job("attempts.forget", forget_attempts, every=timedelta(hours=1)),
     ],
     public={

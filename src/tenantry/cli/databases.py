@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tenantry.kernel import Settings
 from tenantry.kernel.addresses import masked
-from tenantry.kernel.database.migrating import revisions
+from tenantry.kernel.database.planning import Plan, Step
 from tenantry.kernel.database.rebuilding import current
+from tenantry.kernel.database.revision import shown
 
 from .environment import read_environment, read_settings
 from .failures import Failure
@@ -60,25 +61,30 @@ def target() -> Target:
     return Target(settings, settings.owner_url)
 
 
-async def pending(url: str, to: str | None = None) -> tuple[str | None, list[tuple[str, str]]]:
-    """Where the database is, and the revisions that are to come, up to `to`; Failure for revisions nobody knows."""
-    found, known = await current(url), revisions()
-    names = [name for name, _ in known]
-    if found is not None and found not in names:
+async def found_by(plan: Plan, url: str) -> frozenset[str]:
+    """The revisions the database is at; Failure for one that nobody knows."""
+    found = await current(url)
+    if unknown := plan.unknown(found):
         raise Failure(
-            f"The database is at revision {found}, which this version of Tenantry does not know.",
-            f"Install the version that made it, or a newer one; the newest known here is {names[-1]}.",
+            f"The database is at revision {shown(unknown)}, which this version of Tenantry does not know.",
+            "Install the version that made it, or a newer one; for a product's own, name the product. "
+            f"The newest known here is {plan.names()[-1]}.",
         )
-    if to is not None and to not in names:
-        raise Failure(f"There is no revision {to}.", f"There are: {', '.join(names)}.")
-    first = names.index(found) + 1 if found else 0
-    last = names.index(to) + 1 if to else len(names)
-    return found, known[first:last]
+    return found
 
 
-def standing(found: str | None) -> str:
+async def pending(plan: Plan, url: str, to: str | None = None) -> tuple[frozenset[str], list[Step]]:
+    """Where the database is, and the revisions that are to come, up to `to`; Failure for revisions nobody knows."""
+    found = await found_by(plan, url)
+    if to is not None and plan.unknown([to]):
+        raise Failure(f"There is no revision {to}.", f"There are: {', '.join(plan.names())}.")
+    return found, plan.forward(found, to or "heads")
+
+
+def standing(plan: Plan, found: frozenset[str]) -> str:
     """Where a database is, as the end of a sentence."""
-    return f"is at revision {found}" if found else "has no schema yet"
+    there = [one.at for one in plan.standings(found) if one.at]
+    return f"is at revision {' and '.join(there)}" if there else "has no schema yet"
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -91,7 +97,7 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Abort
 
 
-def show_steps(steps: list[tuple[str, str]]) -> None:
+def show_steps(steps: list[Step]) -> None:
     """Print revisions, a line each."""
     for name, message in steps:
         plain(f"  {name}  {message}")

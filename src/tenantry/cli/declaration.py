@@ -9,6 +9,8 @@ import typer
 from tenantry.app import check
 from tenantry.blueprints import NAMES, ProductNotLoaded, load_product
 from tenantry.kernel import Settings
+from tenantry.kernel.database.revision import History, newest
+from tenantry.kernel.module import histories_of
 from tenantry.product import Finding, Product
 
 from .environment import read_environment, read_settings
@@ -33,6 +35,18 @@ def read_product(name: str) -> Product:
         return load_product(name)
     except ProductNotLoaded as refused:
         raise Refused([refused.finding]) from refused
+
+
+def read_histories(name: str) -> tuple[History, ...]:
+    """The migrations of the product's own tables; none when no product was named and none is there."""
+    if name == DEFAULT and not Path(name).is_file():
+        return ()
+    histories = histories_of(read_product(name).modules)
+    try:
+        newest(histories)
+    except ValueError as error:
+        raise Failure(f"{error}.", "Correct the file, or delete it if nothing has run it yet.") from error
+    return histories
 
 
 def read_both(name: str, environment: Mapping[str, str]) -> tuple[Product, Settings]:

@@ -3,15 +3,17 @@
 import asyncio
 import signal
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
 from tenantry.kernel.context import system_context
-from tenantry.kernel.jobs import DeadJob, JobCount, counts, dead, plan_periodic, run_due
+from tenantry.kernel.jobs import DeadJob, JobCount, counts, dead, plan_periodic, replay, run_due
 from tenantry.kernel.logs import configure_logs
 from tenantry.kernel.runtime import Runtime
 
 from .declaration import DEFAULT, ProductArgument, read_ready
+from .failures import Failure
 from .output import as_json, note, plain
 from .preparing import running
 
@@ -48,14 +50,18 @@ def run_jobs(
 def list_jobs(
     product: ProductArgument = DEFAULT,
     *,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many dead jobs to show.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False,
 ) -> None:
-    """Count the jobs by status, and show the newest dead ones with what they failed of."""
+    """Count the jobs by status, and show those that died last with their ids and what they failed of.
+
+    A dead job has used up its attempts. It is kept until `tenantry jobs replay` queues it again.
+    """
     declared, settings = read_ready(product)
 
     async def look() -> tuple[list[JobCount], list[DeadJob]]:
         async with running(declared, settings) as runtime, system_context(runtime).service(writes=False) as ctx:
-            return await counts(ctx.db), await dead(ctx.db)
+            return await counts(ctx.db), await dead(ctx.db, limit=limit)
 
     found, died = asyncio.run(look())
     numbers = dict.fromkeys(_STATUSES, 0) | {one.status: one.count for one in found}
@@ -66,6 +72,28 @@ def list_jobs(
     for one in died:
         plain(f"{one.id}  {one.name}  after {one.attempts} attempts  {one.finished_at:%Y-%m-%d %H:%M:%S}Z")
         plain(f"    {one.last_error}")
+
+
+@app.command("replay")
+def replay_job(
+    job: Annotated[UUID, typer.Argument(metavar="ID", help="A dead job's id, as `tenantry jobs list` shows it.")],
+    product: ProductArgument = DEFAULT,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Answer with JSON.")] = False,
+) -> None:
+    """Queue a dead job again, with all its attempts before it. `tenantry jobs list` shows the ids."""
+    declared, settings = read_ready(product)
+
+    async def again() -> bool:
+        async with running(declared, settings) as runtime, system_context(runtime).service() as ctx:
+            return await replay(ctx.db, job)
+
+    if not asyncio.run(again()):
+        raise Failure(f"There is no dead job {job}.", "See `tenantry jobs list`.")
+    if json:
+        as_json({"id": str(job), "status": "queued"})
+    else:
+        plain(f"{job} is queued again.")
 
 
 def _dead_as_json(one: DeadJob) -> dict[str, Any]:
@@ -80,11 +108,16 @@ def _dead_as_json(one: DeadJob) -> dict[str, Any]:
 
 
 async def _until_none_is_due(runtime: Runtime) -> int:
-    total = 0
-    await plan_periodic(runtime)
-    while ran := await run_due(runtime):
-        total += ran
-    return total
+    # As Ctrl-C, at which asyncio cancels us: the jobs that run are handed back.
+    kept = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        total = 0
+        await plan_periodic(runtime)
+        while ran := await run_due(runtime):
+            total += ran
+        return total
+    finally:
+        signal.signal(signal.SIGTERM, kept)
 
 
 async def _until_told() -> int:

@@ -69,6 +69,8 @@ def run(
             else:
                 show_findings(warnings)
             started.lines = {"Database": _prepared(declared, settings, with_data=is_demo), **started.lines}
+            if reload or settings.workers > 1:
+                prove(declared, settings)
             raise typer.Exit(_serve(declared, environment, listening, started=started, reload=reload))
 
 
@@ -86,8 +88,8 @@ def _checked(product: Product, settings: Settings) -> list[Finding]:
 
 
 def _prepared(product: Product, settings: Settings, *, with_data: bool) -> str:
-    """Migrate, start once, and make demo data in a new database; answers what to say about the database."""
-    done = migrate_in_development(settings)
+    """Migrate, and make demo data in a new database; answers what to say about the database."""
+    done = migrate_in_development(product, settings)
     # After the migration, whose every step would be a line of the log.
     configure_logs(production=settings.is_production)
     if not settings.is_production:
@@ -97,7 +99,6 @@ def _prepared(product: Product, settings: Settings, *, with_data: bool) -> str:
         load_module("seed").seed_now(product, settings)
         done = "made just now, with demo data"
     else:
-        prove(product, settings)
         done = {"made": "made just now", "migrated": "migrated just now"}.get(done, "")
     place = str(settings.sqlite_path or masked(settings.database_url))
     return f"{place} ({done})" if done else place

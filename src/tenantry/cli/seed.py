@@ -32,7 +32,7 @@ def seed(product: ProductArgument = DEFAULT) -> None:
     if settings.is_production:
         raise Failure("Demo data is refused in production.", "TENANTRY_ENVIRONMENT is production here.")
     refuse_errors(check(declared, settings))
-    migrate_in_development(settings)
+    migrate_in_development(declared, settings)
     made = seed_now(declared, settings)
     place = settings.sqlite_path or masked(settings.database_url)
     if made.people or made.windows:

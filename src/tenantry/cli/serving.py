@@ -1,11 +1,12 @@
 """Serving an application: in this process, or in several that build it from the environment."""
 
+import asyncio
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .declaration import read_product
 from .environment import read_settings
 from .failures import Failure, Refused
 from .output import show_findings, wrong
+from .preparing import started
 
 # Not TENANTRY_: that prefix is for settings, and an unknown one is refused.
 PRODUCT = "_TENANTRY_PRODUCT"
@@ -45,20 +47,35 @@ def application() -> FastAPI:
 
 
 def serve_here(product: Product, settings: Settings, listening: socket.socket, ready: Callable[[], None]) -> int:
-    """Serve in this process until SIGINT or SIGTERM; `ready` is called when requests are answered."""
-    server = _Server(_config(create_app(product, settings), settings), ready)
-    with _quiet_signals():
-        server.run([listening])
+    """Serve in this process until SIGINT or SIGTERM; `ready` is called when requests are answered.
+
+    Raises Refused and Failure when the application does not start.
+    """
+
+    async def serve() -> None:
+        async with AsyncExitStack() as stack:
+            app = await stack.enter_async_context(started(product, settings, worker=True))
+            # The application runs already; the server only listens.
+            server = _Server(_config(app, settings, lifespan="off"), ready)
+            with _quiet_signals():
+                await server.serve([listening])
+                await stack.aclose()
+
+    with asyncio.Runner(loop_factory=_config(_FACTORY, settings, factory=True).get_loop_factory()) as runner:
+        runner.run(serve())
     return 0
 
 
 def serve_in_processes(
     environment: Mapping[str, str], settings: Settings, listening: socket.socket, ready: Callable[[], None]
 ) -> int:
-    """Serve in `settings.workers` processes, which are started again when they die; answers the status."""
+    """Serve in `settings.workers` processes, which are started again when they die; answers the status.
+
+    `ready` is called when all of them answer requests.
+    """
     os.environ.update(environment)
-    supervisor = Multiprocess(_config(_FACTORY, settings, factory=True, workers=settings.workers), [listening])
-    ready()
+    config = _config(_FACTORY, settings, factory=True, workers=settings.workers)
+    supervisor = _Processes(config, [listening], ready)
     supervisor.run()
     return 1 if any(process.exitcode == _STARTUP_FAILURE for process in supervisor.processes) else 0
 
@@ -90,6 +107,19 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
+class _Processes(Multiprocess):
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+        super().__init__(config, sockets)
+        self._ready = ready
+        self._is_ready = False
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        if not self._is_ready and all(process.is_ready() for process in self.processes):
+            self._is_ready = True
+            self._ready()
+
+
 def _config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -99,6 +129,8 @@ def _config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        # Where httptools is not: h11 has bounds of its own.
+        http="h11" if sys.platform == "win32" else f"{__package__}.protocol:BoundedProtocol",
         ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
         **more,

@@ -2,10 +2,11 @@
 
 from .actions import change_name, register_demo_person, revoke_other_sessions, revoke_session
 from .events import UserRegistered
+from .names import person_name
 from .providers.base import SignInProviders
 from .providers.building import sign_in_providers
 from .providers.demo import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-from .queries import accounts_of, sessions_of, user_by_id
+from .queries import accounts_of, sessions_of
 
 __all__ = [
     "DEMO_CLIENT_ID",
@@ -14,10 +15,10 @@ __all__ = [
     "UserRegistered",
     "accounts_of",
     "change_name",
+    "person_name",
     "register_demo_person",
     "revoke_other_sessions",
     "revoke_session",
     "sessions_of",
     "sign_in_providers",
-    "user_by_id",
 ]

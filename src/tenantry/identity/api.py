@@ -1,66 +1,20 @@
-"""`PATCH /v1/me` and `/v1/me/sessions`: what signed-in people change about themselves and where they are signed in."""
+"""`/v1/me/sessions`: where somebody is signed in."""
 
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel
 
 from tenantry.kernel import Read, Write, problems
-from tenantry.kernel.problems import Invalid, NotFound, Unauthenticated
+from tenantry.kernel.problems import Invalid, Unauthenticated
 from tenantry.web import CrossSiteRefused
 
 from . import actions, queries
 from .errors import SessionNotFound
-from .providers.profiles import NAME_CHARACTERS_MAX
 
 router = APIRouter(prefix="/v1/me", tags=["identity"])
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("Use printable characters only, on one line.")
-    return text
-
-
-PersonName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=NAME_CHARACTERS_MAX, strip_whitespace=True),
-    AfterValidator(_printable),
-]
-
-
-class ProfileChange(BaseModel):
-    """What may be changed here: the name, null for none. Everything else is refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    name: PersonName | None
-
-
-class Profile(BaseModel):
-    """The signed-in user. `name` and `image` are null until they are known."""
-
-    id: UUID
-    email: str
-    email_verified: bool
-    name: str | None
-    image: str | None
-    created_at: datetime
-    updated_at: datetime
-
-    @classmethod
-    def of(cls, user: queries.User) -> Self:
-        return cls(
-            id=user.id,
-            email=user.email,
-            email_verified=user.email_verified_at is not None,
-            name=user.name,
-            image=user.image,
-            created_at=user.created_at,
-            updated_at=user.updated_at,
-        )
 
 
 class SignedInSession(BaseModel):
@@ -90,16 +44,6 @@ class SignedInSessions(BaseModel):
 
     items: list[SignedInSession]
     next_cursor: UUID | None
-
-
-@router.patch("", responses=problems(CrossSiteRefused, Invalid, NotFound, Unauthenticated))
-async def change_profile(body: ProfileChange, ctx: Write) -> Profile:
-    """Change the signed-in user's name."""
-    await actions.change_name(ctx, body.name)
-    user = await queries.user_by_id(ctx.db, ctx.user_id)
-    if user is None:
-        raise NotFound
-    return Profile.of(user)
 
 
 @router.get("/sessions", responses=problems(Invalid, Unauthenticated))

@@ -14,6 +14,8 @@ from starlette.responses import Response
 from tenantry.kernel import Context, Settings
 from tenantry.kernel.crypto import same
 
+from .providers.base import Pending
+
 PENDING_LIFETIME = timedelta(minutes=10)
 PENDING_MAX = 5
 # Browsers keep no cookie longer than this (RFC 6265bis, 5.5); what a sliding session lasts, its row decides.
@@ -23,16 +25,6 @@ _PURPOSE = "sign-in"
 _TOKEN = re.compile(r"sess_[0-9A-Za-z]{43}")
 _STATE = re.compile(r"state_[0-9A-Za-z]{43}")
 _STATE_CHARACTERS_NAMED = 22
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """A sign-in under way, sealed into a cookie of the browser that began it."""
-
-    provider: str
-    state: str
-    nonce: str
-    verifier: str
-    return_to: str
 
 
 def session_token(request: Request, settings: Settings) -> str | None:
@@ -80,7 +72,10 @@ def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -
     opened = ctx.runtime.vault.open_cookie(sealed, purpose=_PURPOSE, now=ctx.clock.now())
     if opened is None:
         return None
-    pending = msgspec.convert(opened, Pending)
+    try:
+        pending = msgspec.convert(opened, Pending)
+    except msgspec.ValidationError:
+        return None  # Noted by another version of this program, minutes ago.
     return pending if same(pending.state, state) and same(pending.provider, provider) else None
 
 

@@ -7,6 +7,8 @@ from tenantry.kernel.database.types import Bytes, Id, UtcDateTime, Words
 from tenantry.kernel.policies import Policy, Rights, own
 from tenantry.kernel.sql import folded
 
+from .names import NAME_CHARACTERS_MAX
+
 
 class Users(Touched, Base):
     """A person. The address is unique without regard to case; only the verified flow changes it."""
@@ -27,7 +29,7 @@ class Users(Touched, Base):
     __table_args__ = (
         length_between("email", 3, 255),
         CheckConstraint("email LIKE '%_@_%'", name="email_shaped"),
-        length_between("name", 1, 255),
+        length_between("name", 1, NAME_CHARACTERS_MAX),
         length_between("company", 1, 255),
         length_between("image", 1, 2000),
     )

@@ -16,7 +16,7 @@ from tenantry.web import page, refuse_cross_site, safe_return_path
 
 from . import actions, cookies
 from .errors import ProviderRefused, ProviderUnreachable, SignInDenied, SignInExpired
-from .providers.base import Answer, SignInProviders
+from .providers.base import Answer, Pending, SignInProviders
 from .providers.building import missing_settings
 
 router = APIRouter(include_in_schema=False)
@@ -92,7 +92,7 @@ async def sign_out(request: Request, ctx: Open) -> Response:
     return response
 
 
-async def _signed_in(request: Request, pending: cookies.Pending | None, ctx: Context) -> Response:
+async def _signed_in(request: Request, pending: Pending | None, ctx: Context) -> Response:
     if pending is None:
         # Also a sign-in that somebody else began and wants this browser to finish (login CSRF).
         raise SignInExpired
@@ -125,7 +125,8 @@ def _failed(request: Request, problem: Problem, return_to: str) -> Response:
     if not prefers_html(request.headers.get("accept", "")):
         return problem_response(problem, request.scope.get("state", {}).get("request_id"))
     again = "/signin?" + urlencode({"return_to": safe_return_path(return_to)})
-    response = page(request, "identity/failed.html", status=problem.status, problem=problem, again=again)
+    # `here`: not the callback's address, with the code in it, which the forms of the frame would repeat.
+    response = page(request, "identity/failed.html", status=problem.status, problem=problem, again=again, here=again)
     response.headers.update({**problem.headers, "Cache-Control": "no-store"})
     return response
 

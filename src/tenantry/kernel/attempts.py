@@ -72,11 +72,15 @@ _forget = statement(
 
 
 def network(address: str | None) -> str:
-    """What an address is counted as: itself, for IPv6 the /64 one caller has to itself, "" when it is not known."""
+    """What an address is counted as: itself, for IPv6 the /64 one caller has to itself, "" when it is not known.
+
+    An IPv4 address in IPv6's clothes (a socket that listens on both) is itself: in one /64 stand all of them.
+    """
     try:
         found = ip_address(address or "")
     except ValueError:
         return ""
+    found = getattr(found, "ipv4_mapped", None) or found
     return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 

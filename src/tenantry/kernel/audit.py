@@ -1,16 +1,13 @@
 """The audit log: what was done, by whom, to what. Rows are only ever added; a trigger refuses the rest."""
 
 from typing import Any
-from uuid import UUID
 
-import msgspec
-from sqlalchemy import Index, insert, select
+from sqlalchemy import Index, insert
 
 from .context import Context
 from .database.statements import param, statement
 from .database.tables import Base, Created, column, id_column, length_between, one_of
-from .database.types import Id, Json, Whole, Words
-from .database.units import Unit
+from .database.types import Id, Json, Words
 from .ids import new_id
 from .policies import Policy, Rights, anyone, own
 
@@ -50,26 +47,8 @@ class AuditLog(Created, Base):
     )
 
 
-class AuditEntry(msgspec.Struct, frozen=True):
-    """One line of the log."""
-
-    id: UUID
-    actor_id: UUID | None
-    actor_kind: str
-    action: str
-    subject_id: str | None
-    detail: dict[str, Any]
-
-
 _NAMES = ("id", "actor_id", "actor_kind", "action", "subject_kind", "subject_id", "reason", "detail")
 _add = statement(insert(AuditLog).values({name: param(name) for name in (*_NAMES, "request_id", "address")}))
-
-_latest = statement(
-    select(AuditLog.id, AuditLog.actor_id, AuditLog.actor_kind, AuditLog.action, AuditLog.subject_id, AuditLog.detail)
-    .order_by(AuditLog.id.desc())
-    .limit(param("limit", Whole())),
-    AuditEntry,
-)
 
 
 async def audit(
@@ -94,8 +73,3 @@ async def audit(
         request_id=ctx.origin.request_id,
         address=ctx.origin.address,
     )
-
-
-async def latest_entries(db: Unit, limit: int = 100) -> list[AuditEntry]:
-    """The newest entries first; service login only."""
-    return await db.rows(_latest, limit=limit)

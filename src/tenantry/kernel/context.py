@@ -5,7 +5,7 @@
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -19,6 +19,8 @@ from .policies import Role
 from .problems import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from tenantry.product import Product
 
     from .clock import Clock
@@ -150,11 +152,28 @@ class Context:
         return self._with(self.runtime.api.unit(identity_of(self.actor), writes=False))
 
     @asynccontextmanager
-    async def service(self, *, writes: bool = True) -> AsyncIterator["Context"]:
-        """A short unit of work on the service login, for what the room's `module.py` gives a reason for."""
-        unit = self.runtime.service.unit(SERVICE, writes=writes)
+    async def service(self, *, writes: bool = True, single: bool = False) -> AsyncIterator["Context"]:
+        """A short unit of work on the service login, for what the room's `module.py` gives a reason for.
+
+        `single`: it writes with one statement, which commits by itself and is not taken back; see `Unit`.
+        """
+        unit = self.runtime.service.unit(SERVICE, writes=writes, single=single)
         async with _working(unit):
             yield self._with(unit)
+
+    def session(self) -> AbstractAsyncContextManager["AsyncSession"]:
+        """An SQLAlchemy session inside the open unit of work, for an author's own tables: `async with ctx.session()`.
+
+        It runs on the unit's connection, in its transaction and as its actor. Every statement it makes carries the
+        policies of its tables, as `ctx.db`'s do, on both databases: foreign rows are not found, a row that breaks a
+        policy is `PolicyViolation`, a column or command nobody granted is `PolicyRefused`. What a constraint refuses
+        is told in the same words too (`UniqueViolation`, ...).
+
+        It is flushed at its end. The unit alone commits and rolls back: `commit`, `rollback`, `begin` and
+        `begin_nested` raise `UnitDecides`, and a flush that failed leaves a unit that can only be rolled back. Raw SQL
+        (`text`, `exec_driver_sql`) is refused as a statement, because no policy reaches into it.
+        """
+        return self.runtime.sessions.session(self.db)
 
     def _with(self, unit: Unit) -> "Context":
         # Not `dataclasses.replace`, which costs more than some reads.

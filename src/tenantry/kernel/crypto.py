@@ -10,10 +10,8 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from .extras import extra
 
 _VERSION = "v1"
 _KEY_BYTES = 32
@@ -61,7 +59,7 @@ class Vault:
             raise ValueError("a secret key is listed twice")
         self._first = next(iter(self._secrets))
         # One entry a secret and purpose; purposes are constants of the program, so this stays small.
-        self._wrapping: dict[tuple[str, str], AESGCM] = {}
+        self._wrapping: dict[tuple[str, str], Any] = {}
 
     def seal(self, plain: bytes | str, *, purpose: str, context: str = "") -> str:
         """Encrypt. `context` ties the text to one place, such as a row's id."""
@@ -71,7 +69,7 @@ class Vault:
         """Decrypt; raises SealBroken for anything that `seal` did not make for this purpose and context."""
         key_id, wrapped, cipher = _parts(sealed)
         data_key = self._unwrap(key_id, wrapped, purpose, context)
-        return _decrypt(AESGCM(data_key), cipher, _bound("data", purpose, context))
+        return _decrypt(_aes(data_key), cipher, _bound("data", purpose, context))
 
     def needs_rotation(self, sealed: str) -> bool:
         """Say whether the text is wrapped by another secret than the first; raises SealBroken for nonsense."""
@@ -103,22 +101,23 @@ class Vault:
         """`noise` is the data key and the two nonces, handed in so that known answers can be tested."""
         data_key, nonce = noise[:_KEY_BYTES], noise[-_NONCE_BYTES:]
         wrapped = self._wrap(data_key, purpose, context, noise[_KEY_BYTES:-_NONCE_BYTES])
-        cipher = nonce + AESGCM(data_key).encrypt(nonce, plain, _bound("data", purpose, context))
+        cipher = nonce + _aes(data_key).encrypt(nonce, plain, _bound("data", purpose, context))
         return ".".join((_VERSION, self._first, _encoded(wrapped), _encoded(cipher)))
 
     def _wrap(self, data_key: bytes, purpose: str, context: str, nonce: bytes) -> bytes:
         wrapping = self._wrapping_key(self._first, purpose)
-        return nonce + wrapping.encrypt(nonce, data_key, _bound("key", purpose, context))
+        sealed: bytes = wrapping.encrypt(nonce, data_key, _bound("key", purpose, context))
+        return nonce + sealed
 
     def _unwrap(self, key_id: str, wrapped: bytes, purpose: str, context: str) -> bytes:
         if key_id not in self._secrets:
             raise SealBroken("sealed under a secret key that is not listed")
         return _decrypt(self._wrapping_key(key_id, purpose), wrapped, _bound("key", purpose, context))
 
-    def _wrapping_key(self, key_id: str, purpose: str) -> AESGCM:
+    def _wrapping_key(self, key_id: str, purpose: str) -> Any:
         key = self._wrapping.get((key_id, purpose))
         if key is None:
-            key = AESGCM(_derived(self._secrets[key_id], f"purpose/{purpose}"))
+            key = _aes(_derived(self._secrets[key_id], f"purpose/{purpose}"))
             self._wrapping[key_id, purpose] = key
         return key
 
@@ -128,7 +127,14 @@ def _key_id(secret: str) -> str:
 
 
 def _derived(secret: bytes, info: str) -> bytes:
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info.encode()).derive(secret)
+    # RFC 5869 for one block: extract without a salt, then the first round of expand.
+    extracted = hmac.digest(bytes(hashlib.sha256().digest_size), secret, "sha256")
+    return hmac.digest(extracted, info.encode() + b"\x01", "sha256")
+
+
+def _aes(key: bytes) -> Any:
+    # Loaded when something is first sealed or opened: 9 MB that a server without sign-ins does not need.
+    return extra("cryptography.hazmat.primitives.ciphers.aead").AESGCM(key)
 
 
 def _bound(part: str, purpose: str, context: str) -> bytes:
@@ -137,11 +143,12 @@ def _bound(part: str, purpose: str, context: str) -> bytes:
     return b"".join(len(name).to_bytes(4, "big") + name for name in names)
 
 
-def _decrypt(key: AESGCM, cipher: bytes, bound: bytes) -> bytes:
+def _decrypt(key: Any, cipher: bytes, bound: bytes) -> bytes:
     try:
-        return key.decrypt(cipher[:_NONCE_BYTES], cipher[_NONCE_BYTES:], bound)
-    except InvalidTag:
+        plain: bytes = key.decrypt(cipher[:_NONCE_BYTES], cipher[_NONCE_BYTES:], bound)
+    except extra("cryptography.exceptions").InvalidTag:
         raise SealBroken("the sealed text was changed, or belongs elsewhere") from None
+    return plain
 
 
 def _parts(sealed: str) -> tuple[str, bytes, bytes]:

@@ -1,6 +1,7 @@
-"""Optional SDKs, loaded when they are first needed."""
+"""Libraries that are loaded when they are first needed: optional SDKs, and what most starts do without."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 
@@ -24,3 +25,9 @@ def extra(module: str, *, name: str | None = None) -> ModuleType:
         raise ExtraMissing(
             f"{root} is not installed. Run: pip install '{wanted}'", name=error.name, path=error.path
         ) from error
+
+
+def require_installed(module: str) -> None:
+    """Raise ExtraMissing when a library that is to be loaded later is absent; at start, so that it is told then."""
+    if importlib.util.find_spec(module) is None:
+        raise ExtraMissing(f"{module} is not installed. Run: pip install 'tenantry'", name=module)

@@ -93,15 +93,15 @@ def answer_headers(options: FrameOptions) -> AnswerHeaders:
     return AnswerHeaders([(name.encode(), value.encode("ascii")) for name, value in headers.items()])
 
 
-def client_address(scope: Scope, headers: dict[bytes, bytes], trusted_proxies: int) -> str:
-    """Return the caller's IP address, or "" when the socket has none (a Unix socket without proxies).
+def client_address(scope: Scope, headers: dict[bytes, bytes], trusted_proxies: int) -> str | None:
+    """Return the caller's IP address, or None when the socket has none (a Unix socket without proxies).
 
     Each trusted proxy appends the address it was called from to X-Forwarded-For, so with N of them the caller stands
     N-th from the right. What stands further left was sent by the caller and is never believed. With fewer entries
     than proxies, or with something that is not an address, it is the socket's peer.
     """
     peer = scope.get("client")
-    socket = str(peer[0]) if peer else ""
+    socket = (str(peer[0]) or None) if peer else None
     if not trusted_proxies or b"x-forwarded-for" not in headers:
         return socket
     lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]

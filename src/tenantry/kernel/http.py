@@ -36,8 +36,9 @@ class Frame:
     - It writes one access line and the metrics, by route template.
     - It answers 500 when the application crashes before its answer has started, and logs the crash once.
 
-    The limit of a body's size is FastAPI's own (`FastAPI(max_body_size=...)`, and per route); the frame gives the
-    library's plain 413 the form of a problem. Run uvicorn with `proxy_headers=False`: the frame counts proxies itself.
+    The limit of a body's size is `BodyLimit`'s, and per route FastAPI's own; the frame gives the library's plain 413
+    the form of a problem.
+    Run uvicorn with `proxy_headers=False`: the frame counts proxies itself.
     """
 
     def __init__(self, app: ASGIApp, options: FrameOptions, *, metrics: Metrics, access: AccessLog | None) -> None:

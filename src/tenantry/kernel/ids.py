@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PREFIX = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _RANDOM_BITS = 74
 _SMALLEST_TOKEN_BITS = 128
 
@@ -62,13 +61,3 @@ def new_token(prefix: str, *, bits: int = 256) -> str:
         number, digit = divmod(number, 62)
         letters.append(_BASE62[digit])
     return f"{prefix}_{''.join(reversed(letters))}"
-
-
-def parse_id(text: str) -> uuid.UUID:
-    """Return the id written as 8-4-4-4-12 hexadecimal digits; raises ValueError for any other writing.
-
-    `uuid.UUID` would also take braces, `urn:uuid:` and misplaced hyphens, so one id would have many addresses.
-    """
-    if not _ID.fullmatch(text):
-        raise ValueError("an id is written as 8-4-4-4-12 hexadecimal digits")
-    return uuid.UUID(text)

@@ -1,8 +1,9 @@
 """What a room plugs into the application: one `Module` in its `module.py`, read by `app` only."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request
 from tenantry.product import Finding, Product
 
 from .context import Context, Handler, Permission, Resolver
+from .database.revision import History
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -59,10 +61,14 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """Everything a room adds.
+    """Everything a room adds, ours or an author's.
 
     `public` names the routes that strangers may call and why; `service` says why the room uses the service login. A
     house test holds both to the code.
+
+    An author's module also names its own `tables` (mapped classes), the folder of their `migrations`, and a folder of
+    `templates` for its pages and panels; `docs/your-own-tables.md` shows how. Ours leave them out: their tables are in
+    the package's history.
     """
 
     name: str
@@ -78,3 +84,19 @@ class Module:
     exports: Sequence[Export] = ()
     public: Mapping[str, str] = field(default_factory=dict)
     service: Mapping[str, str] = field(default_factory=dict)
+    tables: Sequence[type[Any]] = ()
+    migrations: Path | None = None
+    templates: Path | None = None
+
+    @property
+    def history(self) -> History | None:
+        """The migrations of the module's own tables; None when it has no folder of them."""
+        if self.migrations is None:
+            return None
+        return History(self.name, Path(self.migrations), frozenset(table.__tablename__ for table in self.tables))
+
+
+def histories_of(modules: Iterable[object]) -> tuple[History, ...]:
+    """The histories of those modules that have tables of their own."""
+    found = (one.history for one in modules if isinstance(one, Module))
+    return tuple(history for history in found if history is not None)

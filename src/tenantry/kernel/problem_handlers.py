@@ -1,9 +1,11 @@
 """Turns every error of a request into one answer: a problem document, or a page for people."""
 
+import asyncio
 import http
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .context import open_context
 from .logs import logger_of
 from .negotiation import is_json, prefers_html
 from .problems import (
@@ -50,6 +53,7 @@ _BY_STATUS: dict[int, type[Problem]] = {
 }
 # What Starlette and FastAPI say by themselves and our own sentence says better.
 _STOCK = frozenset({phrase.phrase for phrase in http.HTTPStatus} | {"There was an error parsing the body"})
+_RECOGNISED_WITHIN_SECONDS = 2.0
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -61,6 +65,8 @@ def install_problem_handlers(app: FastAPI, *, page: ProblemPage | None) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
+            if page is not None and prefers_html(request.headers.get("accept", "")):
+                await _recognise(request)
             return _http_answer(request, error, page)
         return _answer(request, _as_problem(request, error), page)
 
@@ -71,6 +77,16 @@ def install_problem_handlers(app: FastAPI, *, page: ProblemPage | None) -> None:
 def problem_response(problem: Problem, request_id: str | None) -> Response:
     """Return the problem document as a response. Never raises: what cannot be encoded is left out."""
     return _document(problem.body(request_id), problem.status, problem.headers)
+
+
+async def _recognise(request: Request) -> None:
+    """Find out who asks, for the frame around the page: where no route matched, nobody has done so yet.
+
+    Whatever is in the way, the page is shown as to a stranger.
+    """
+    with suppress(Exception):
+        async with asyncio.timeout(_RECOGNISED_WITHIN_SECONDS):
+            await open_context(request)
 
 
 def _as_problem(request: Request, error: Exception) -> Problem:

@@ -85,11 +85,12 @@ def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(list(found.values())) for status, found in sorted(by_status.items())}
 
 
-def all_problems(package: str = "tenantry") -> list[type[Problem]]:
-    """Return every concrete problem defined in a package, in the order of the codes."""
+def all_problems(package: str | None = None) -> list[type[Problem]]:
+    """Return every concrete problem that is loaded, or those of one package, in the order of the codes."""
     found = {cls for cls in _below(Problem) if "code" in cls.__dict__}
-    inside = [cls for cls in found if f"{cls.__module__}.".startswith(f"{package}.")]
-    return sorted(inside, key=lambda cls: (cls.code, cls.__qualname__))
+    if package is not None:
+        found = {cls for cls in found if f"{cls.__module__}.".startswith(f"{package}.")}
+    return sorted(found, key=lambda cls: (cls.code, cls.__qualname__))
 
 
 def _below(parent: type[Problem]) -> Iterable[type[Problem]]:

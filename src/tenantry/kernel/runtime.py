@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from tenantry.product import Product
 
 from .clock import Clock
 from .context import Handler, Resolver
 from .crypto import Vault
-from .database.postgres import PostgresDatabase
+from .database.sessions import Sessions
 from .database.sqlite import SqliteDatabase
 from .health import Metrics
 from .module import Job, Module
 from .settings import Settings
 
+if TYPE_CHECKING:
+    from .database.postgres import PostgresDatabase
+
 Port = TypeVar("Port")
-Database = PostgresDatabase | SqliteDatabase
+# A name only at run time: PostgreSQL's driver is not loaded for an SQLite file.
+Database: TypeAlias = "PostgresDatabase | SqliteDatabase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,16 @@ class Runtime:
     clock: Clock
     vault: Vault
     metrics: Metrics
-    api: Database
+    api: "Database"
     """The API login: may become `anon` or `authenticated` only, and owns nothing."""
-    service: Database
+    service: "Database"
     """The service login."""
     modules: Sequence[Module]
     resolvers: Sequence[Resolver] = ()
     handlers: Mapping[type, Sequence[Handler]] = field(default_factory=dict)
     ports: Mapping[type, object] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
+    sessions: Sessions = field(default_factory=Sessions)
     planned: dict[str, int] = field(default_factory=dict)
     """The slot of each periodic job that this process has written already; saves a write per tick."""
 

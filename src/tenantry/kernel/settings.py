@@ -27,6 +27,8 @@ from .addresses import (
 from .settings_errors import SettingsRefused, findings_of, unknown_names
 
 PREFIX = "TENANTRY_"
+OF_TOOLS = ("TENANTRY_PG", "TENANTRY_PG_BIN")
+"""Read by the test tools (`tenantry.testing.postgres`), no settings: they may stand beside them."""
 
 
 def _split_commas(value: object) -> object:
@@ -120,7 +122,9 @@ class Settings(BaseSettings):
     calls_retention_days: Days = Field(
         default=30, description="How long an entry of the call log is kept. Not used yet."
     )
-    jobs_retention_days: Days = Field(default=14, description="How long a finished job or a sent mail is kept.")
+    jobs_retention_days: Days = Field(
+        default=14, description="How long a done job or a sent mail is kept. A dead job stays until it is replayed."
+    )
 
     mail_from: Annotated[str, AfterValidator(sender)] = Field(
         default="Tenantry <tenantry@localhost>", description="Sender of mails: `Name <name@example.com>`."
@@ -185,7 +189,7 @@ class Settings(BaseSettings):
         if names["database_url"] not in env and (plain := env.get("DATABASE_URL")):
             env[names["database_url"]] = plain
             names["database_url"] = "DATABASE_URL"
-        findings = unknown_names(env, PREFIX, cls.names())
+        findings = unknown_names(env.keys() - set(OF_TOOLS), PREFIX, cls.names())
         try:
             settings = cls(**cls._values(env))
         except ValidationError as refused:

@@ -1,17 +1,25 @@
-"""`GET /v1/me`: who the caller is."""
+"""`/v1/me`: who the caller is, and the name they may change."""
 
 from datetime import datetime
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
-from tenantry.kernel import Read, problems
-from tenantry.kernel.problems import Unauthenticated
+from tenantry.identity import change_name, person_name
+from tenantry.kernel import Context, Read, Write, problems
+from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.product import Plan
+from tenantry.web import CrossSiteRefused
 
 from . import queries
 
 router = APIRouter(tags=["identity"])
+
+PersonName = Annotated[
+    str, AfterValidator(person_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 255})
+]
 
 
 class MyPlan(BaseModel):
@@ -33,21 +41,43 @@ class Me(BaseModel):
     created_at: datetime
     updated_at: datetime
 
+    @classmethod
+    def of(cls, me: queries.Me, plan: Plan) -> Self:
+        return cls(
+            id=me.id,
+            email=me.email,
+            email_verified=me.email_verified_at is not None,
+            name=me.name,
+            image=me.image,
+            plan=MyPlan(name=plan.name, display_name=plan.display_name),
+            created_at=me.created_at,
+            updated_at=me.updated_at,
+        )
+
+
+class MyChange(BaseModel):
+    """What may be changed here: the name, null for none. Everything else is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: PersonName | None
+
 
 @router.get("/v1/me", responses=problems(Unauthenticated))
 async def read_me(ctx: Read) -> Me:
     """Answer who is signed in, and on which plan."""
-    me = await queries.me(ctx.db, ctx.user_id)
-    if me is None:
+    return await _me(ctx)
+
+
+@router.patch("/v1/me", responses=problems(CrossSiteRefused, Invalid, Unauthenticated))
+async def change_me(body: MyChange, ctx: Write) -> Me:
+    """Change the signed-in user's name."""
+    await change_name(ctx, body.name)
+    return await _me(ctx)
+
+
+async def _me(ctx: Context) -> Me:
+    found = await queries.me(ctx.db, ctx.user_id)
+    if found is None:
         raise Unauthenticated
-    plan = ctx.product.plan(me.plan)
-    return Me(
-        id=me.id,
-        email=me.email,
-        email_verified=me.email_verified_at is not None,
-        name=me.name,
-        image=me.image,
-        plan=MyPlan(name=plan.name, display_name=plan.display_name),
-        created_at=me.created_at,
-        updated_at=me.updated_at,
-    )
+    return Me.of(found, ctx.product.plan(found.plan))

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
-from tenantry.kernel import Open
+from tenantry.kernel import Open, Problem
 from tenantry.kernel.problems import NotFound, all_problems
 from tenantry.web import page
 
@@ -29,9 +29,13 @@ async def show_reference(ctx: Open, request: Request) -> HTMLResponse:
 
 @_shown("/problems")
 async def show_problems(_ctx: Open, request: Request) -> HTMLResponse:
-    """Show every problem that an answer may carry; a problem's `type` leads to its place here."""
-    rooms: dict[str, list[object]] = {}
-    for problem in all_problems():
+    """Show every problem that an answer may carry, ours and those of the author's modules.
+
+    A problem's `type` leads to its place here.
+    """
+    # By code: a declaration that was read twice has defined its problems twice.
+    rooms: dict[str, list[type[Problem]]] = {}
+    for problem in {problem.code: problem for problem in all_problems()}.values():
         rooms.setdefault(problem.code.partition(".")[0], []).append(problem)
     return page(request, "site/problems.html", rooms=rooms)
 

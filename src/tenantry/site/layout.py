@@ -9,7 +9,7 @@ from tenantry.kernel import Context, Settings
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import Product
 from tenantry.sources import Binance
-from tenantry.web import Layout, NavItem, Person, gettext
+from tenantry.web import Layout, Link, Person, gettext
 
 # These look alike for everybody: with the header of the public site, also for who is signed in.
 _PUBLIC_PATHS = frozenset({"/", "/pricing", "/docs", "/problems", "/design"})
@@ -39,53 +39,53 @@ def _person(ctx: Context | None) -> Person | None:
     return Person(ctx.actor.email or "", ctx.actor.name or "") if ctx else None
 
 
-def _inside(request: Request, runtime: Runtime) -> list[NavItem]:
+def _inside(request: Request, runtime: Runtime) -> list[Link]:
     _ = gettext(request)
     return [
-        NavItem(_("Dashboard"), "/dashboard", "gauge"),
+        Link(_("Dashboard"), "/dashboard", "gauge"),
         *_of_modules(request, runtime, signed_in=True),
-        NavItem(_("Settings"), "/settings", "sliders"),
-        NavItem(_("API reference"), "/docs", "book", group=_("Help")),
-        NavItem(_("Plans and prices"), "/pricing", "card", group=_("Help")),
+        Link(_("Settings"), "/settings", "sliders"),
+        Link(_("API reference"), "/docs", "book", group=_("Help")),
+        Link(_("Plans and prices"), "/pricing", "card", group=_("Help")),
     ]
 
 
-def _outside(request: Request, runtime: Runtime) -> list[NavItem]:
+def _outside(request: Request, runtime: Runtime) -> list[Link]:
     _ = gettext(request)
     return [
-        NavItem(_("Pricing"), "/pricing"),
-        NavItem(_("API reference"), "/docs"),
+        Link(_("Pricing"), "/pricing"),
+        Link(_("API reference"), "/docs"),
         *_of_modules(request, runtime, signed_in=False),
     ]
 
 
-def _of_modules(request: Request, runtime: Runtime, *, signed_in: bool) -> list[NavItem]:
+def _of_modules(request: Request, runtime: Runtime, *, signed_in: bool) -> list[Link]:
     """What the rooms and the author's modules add, in their order."""
     _ = gettext(request)
     found = [item for module in runtime.modules for item in module.nav if item.signed_in == signed_in]
-    return [NavItem(_(item.label), item.path, "layers") for item in sorted(found, key=lambda item: item.order)]
+    return [Link(_(item.label), item.path, "layers") for item in sorted(found, key=lambda item: item.order)]
 
 
-def _user_menu(request: Request) -> list[NavItem]:
+def _user_menu(request: Request) -> list[Link]:
     _ = gettext(request)
-    return [NavItem(_("Settings"), "/settings"), NavItem(_("Plans and prices"), "/pricing")]
+    return [Link(_("Settings"), "/settings"), Link(_("Plans and prices"), "/pricing")]
 
 
-def _action(request: Request, ctx: Context | None) -> NavItem:
+def _action(request: Request, ctx: Context | None) -> Link:
     _ = gettext(request)
     if ctx is not None and ctx.actor.kind == "user":
-        return NavItem(_("Dashboard"), "/dashboard")
-    return NavItem(_("Sign in"), "/signin")
+        return Link(_("Dashboard"), "/dashboard")
+    return Link(_("Sign in"), "/signin")
 
 
-def _footer(request: Request, settings: Settings) -> list[NavItem]:
+def _footer(request: Request, settings: Settings) -> list[Link]:
     _ = gettext(request)
     items = [
-        NavItem(_("Pricing"), "/pricing"),
-        NavItem(_("API reference"), "/docs"),
-        NavItem(_("Problems"), "/problems"),
+        Link(_("Pricing"), "/pricing"),
+        Link(_("API reference"), "/docs"),
+        Link(_("Problems"), "/problems"),
     ]
-    return items if settings.is_production else [*items, NavItem(_("Design"), "/design")]
+    return items if settings.is_production else [*items, Link(_("Design"), "/design")]
 
 
 def _notice(request: Request, product: Product, settings: Settings) -> str:

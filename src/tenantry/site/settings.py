@@ -9,19 +9,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from tenantry.identity import (
     accounts_of,
     change_name,
+    person_name,
     revoke_other_sessions,
     revoke_session,
     sessions_of,
-    user_by_id,
 )
 from tenantry.kernel import Context, Read, Write
 from tenantry.kernel.problems import Unauthenticated
 from tenantry.web import gettext, page
 
+from . import queries
 from .devices import device_of
 from .pages import shown_by
 
-NAME_CHARACTERS_MAX = 255
 SESSIONS_SHOWN_MAX = 50
 
 router = APIRouter()
@@ -37,13 +37,11 @@ async def show_settings(ctx: Read, request: Request, done: str = "") -> HTMLResp
 @router.post("/settings/profile")
 async def change_profile(ctx: Write, request: Request, name: Annotated[str, Form()] = "") -> Response:
     """Change the name, as `PATCH /v1/me` does; an empty one removes it."""
-    wanted = name.strip()
-    _ = gettext(request)
-    if len(wanted) > NAME_CHARACTERS_MAX:
-        return await _settings(ctx, request, name=name, error=_("Use at most 255 characters."))
-    if not wanted.isprintable():
-        return await _settings(ctx, request, name=name, error=_("Use letters, digits and signs that can be seen."))
-    await change_name(ctx, wanted or None)
+    try:
+        wanted = person_name(name) if name.strip() else None
+    except ValueError as refused:
+        return await _settings(ctx, request, name=name, error=gettext(request)(str(refused)))
+    await change_name(ctx, wanted)
     return _back("profile")
 
 
@@ -64,16 +62,16 @@ async def end_session(ctx: Write, session_id: UUID) -> Response:
 async def _settings(
     ctx: Context, request: Request, *, done: str = "", name: str | None = None, error: str = ""
 ) -> HTMLResponse:
-    user = await user_by_id(ctx.db, ctx.user_id)
-    if user is None:
+    me = await queries.me(ctx.db, ctx.user_id)
+    if me is None:
         raise Unauthenticated
     sessions = await sessions_of(ctx.db, ctx.user_id, limit=SESSIONS_SHOWN_MAX)
     return page(
         request,
         "site/settings.html",
         status=422 if error else 200,
-        user=user,
-        name=(user.name or "") if name is None else name,
+        me=me,
+        name=(me.name or "") if name is None else name,
         error=error,
         done=done,
         plan=ctx.product.plan(ctx.holder.plan),

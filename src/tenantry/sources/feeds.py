@@ -1,24 +1,27 @@
 """The running feeds of the declaration's sources."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tenantry.product import Product
 
-from .providers.base import Adapter, Clock, Feed
+from .providers.base import Adapter, Feed
 from .providers.binance import Binance
+
+if TYPE_CHECKING:
+    from tenantry.kernel.clock import Clock
 
 
 class Feeds:
     """One feed per active source. Opened and closed with the application, since a feed belongs to one event loop."""
 
-    def __init__(self, adapters: Mapping[str, tuple[Adapter, str]], clock: Clock) -> None:
+    def __init__(self, adapters: Mapping[str, tuple[Adapter, str]], clock: "Clock") -> None:
         self._adapters = adapters
         self._clock = clock
         self._open: dict[str, Feed] = {}
 
     @classmethod
-    def of(cls, product: Product, clock: Clock, *, binance_base_url: str) -> Self:
+    def of(cls, product: Product, clock: "Clock", *, binance_base_url: str) -> Self:
         """The feeds a product needs. A source's own adapter is opened with an empty address."""
         adapters: dict[str, tuple[Adapter, str]] = {}
         for source in product.sources:

@@ -10,17 +10,17 @@ from tenantry.kernel.panels import panels_of
 from tenantry.usage import limit_headers
 from tenantry.web import gettext, page
 
-from .attempts import attempt
+from .tries import try_price
 
 pages_router = APIRouter()
 
 
 @pages_router.post("/dashboard/prices", response_class=HTMLResponse)
-async def try_price(ctx: SignedIn, request: Request, symbol: Annotated[str, Form()] = "") -> HTMLResponse:
+async def show_tried_price(ctx: SignedIn, request: Request, symbol: Annotated[str, Form()] = "") -> HTMLResponse:
     """Ask for a price and show the dashboard with it; the panels are read after the call, so the count is new."""
-    tried = await attempt(ctx, symbol, locale=gettext(request).locale)
+    tried = await try_price(ctx, symbol, locale=gettext(request).locale)
     async with ctx.unit(writes=False) as reading:
-        panels = await panels_of(reading, request, sources={"attempt": tried})
+        panels = await panels_of(reading, request, sources={"tried": tried})
     answer = page(request, "dashboard.html", status=tried.status, fragment="panels", panels=panels)
     decision = tried.priced.decision if tried.priced else None
     answer.headers.update(limit_headers(decision, ctx.clock.now()) if decision else {})

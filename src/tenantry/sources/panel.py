@@ -11,7 +11,7 @@ SYMBOL = "BTCUSDT"
 
 
 async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
-    """Each source and whether the plan may call it. `attempt` is the price that was just asked for, if one was."""
+    """Each source and whether the plan may call it. `tried` is the price that was just asked for, if one was."""
     product, plan = ctx.product, ctx.holder.plan
     return {
         "sources": [
@@ -26,7 +26,7 @@ async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
         "can_try": any(source.status == "active" for source in product.sources),
         "symbol": SYMBOL,
         "call": f"curl -b cookies.txt \\\n  {ctx.settings.public_url}/v1/prices/{SYMBOL}",
-        "attempt": None,
+        "tried": None,
     }
 
 

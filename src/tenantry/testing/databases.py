@@ -14,6 +14,8 @@ import asyncpg
 
 from tenantry.kernel.database.logins import initialise
 from tenantry.kernel.database.migrating import upgrade
+from tenantry.kernel.module import histories_of
+from tenantry.product import Product
 
 from .postgres import PostgresServer
 
@@ -58,10 +60,10 @@ class TestDatabase:
             await connection.close()
 
 
-def sqlite_template(folder: Path) -> Path:
-    """A migrated SQLite file to copy from."""
+def sqlite_template(folder: Path, product: Product | None = None) -> Path:
+    """A migrated SQLite file to copy from; with the own tables of a product's modules."""
     path = folder / "template.db"
-    _run(upgrade(f"sqlite:///{path}"))
+    _run(upgrade(f"sqlite:///{path}", histories=histories_of(product.modules if product else ())))
     return path
 
 
@@ -72,8 +74,11 @@ def sqlite_database(template: Path, folder: Path) -> TestDatabase:
     return TestDatabase("sqlite", f"sqlite:///{path}", None, None)
 
 
-def postgres_database(server: PostgresServer, name: str) -> TestDatabase:
-    """A migrated database on the server, with its API and service logins; the logins own nothing."""
+def postgres_database(server: PostgresServer, name: str, product: Product | None = None) -> TestDatabase:
+    """A migrated database on the server, with its API and service logins; the logins own nothing.
+
+    It has the own tables of a product's modules too.
+    """
     database = TestDatabase(
         "postgresql",
         _address(server, name, f"{name}_api", "api-secret"),
@@ -84,7 +89,7 @@ def postgres_database(server: PostgresServer, name: str) -> TestDatabase:
     async def make() -> None:
         owner = database.owner_url or ""
         await initialise(owner, database.api_url, database.service_url or "")
-        await upgrade(owner)
+        await upgrade(owner, histories=histories_of(product.modules if product else ()))
 
     _run(make())
     return database

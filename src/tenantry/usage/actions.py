@@ -76,7 +76,7 @@ async def forget_old_windows(ctx: Context, _payload: dict[str, object]) -> None:
 
 
 async def _count(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Counter | Standing:
-    async with ctx.service() as working:
+    async with ctx.service(single=True) as working:
         counter = await queries.consume(working.db, holder_id, meter.name, per=meter.per, cost=cost)
     if counter is not None:
         return counter

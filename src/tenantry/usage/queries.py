@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders, Plans
 from tenantry.kernel.context import Holder
-from tenantry.kernel.database import Unit, param, statement, texts_param
+from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import UtcDateTime, Whole, Words
 from tenantry.kernel.sql import any_of, greatest, json_whole, now, window_end, window_start
 from tenantry.product import Meter
@@ -112,7 +112,7 @@ _open = statement(
         UsageCounters,
         and_(
             UsageCounters.holder_id == Holders.id,
-            any_of(UsageCounters.meter, texts_param("meters")),
+            any_of(UsageCounters.meter, "meters"),
             UsageCounters.window_start == window_start(_pers.c.per, now()),
         ),
     )

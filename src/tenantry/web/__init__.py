@@ -4,7 +4,7 @@ Knows no domain. Rooms that show pages use these names and the template globals 
 """
 
 from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
-from .layout import Layout, NavItem, Person
+from .layout import Layout, Link, Person
 from .pages import create_templates, gettext, page, problem_page
 from .preferences import install
 from .translations import mark
@@ -12,7 +12,7 @@ from .translations import mark
 __all__ = [
     "CrossSiteRefused",
     "Layout",
-    "NavItem",
+    "Link",
     "Person",
     "create_templates",
     "gettext",

@@ -41,9 +41,10 @@ def bar_chart(
 ) -> Markup:
     """A `<figure>` with bars, an optional line at `limit`, and the same numbers as a table to open.
 
-    A point is a day (or a word) and its value, which is never below 0. `label` is the heading, `unit` the plural noun
-    of the values ("requests"), both already translated. Bars at or above the limit are marked. No points at all gives
-    a sentence instead of an axis. A negative value: ValueError.
+    A point is a day (or a word) and its value, which is never below 0. `label` is the heading, already translated.
+    `unit` is the plural noun of the values, as a meter is named ("requests"), and said in the form each number asks
+    for. Bars at or above the limit are marked. No points at all gives a sentence instead of an axis. A negative value:
+    ValueError.
     """
     bars = [Point(*point) for point in points]
     if any(bar.value < 0 for bar in bars):
@@ -75,7 +76,7 @@ def sparkline(points: Sequence[float], *, label: str = "") -> Markup:
 
 
 def _head(points: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:
-    total = formats.number(_whole(sum(point.value for point in points)))
+    total = _whole(sum(point.value for point in points))
     key = Markup("")
     if limit is not None:
         text = formats.words("Limit %(limit)s", limit=formats.number(_whole(limit)))
@@ -86,7 +87,7 @@ def _head(points: Sequence[Point], *, label: str, unit: str, limit: float | None
     return Markup(
         '<figcaption class="chart-head"><span class="chart-title">{}</span>'
         '<span class="chart-total"><strong>{}</strong> {}</span>{}</figcaption>'
-    ).format(label, total, unit, key)
+    ).format(label, formats.number(total), formats.words.noun(unit, total), key)
 
 
 def _plot(points: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:
@@ -129,7 +130,7 @@ def _bars(points: Sequence[Point], *, top: float, unit: str, limit: float | None
     for place, point in enumerate(points):
         tall = max(point.value / top * _HEIGHT, _VISIBLE_MIN) if point.value else 0.0
         kind = "chart-bar is-full" if limit is not None and point.value >= limit else "chart-bar"
-        text = f"{_long(point.at, formats.words)}: {formats.number(_whole(point.value))} {unit}"
+        text = f"{_long(point.at, formats.words)}: {_counted(point.value, unit, formats)}"
         bars.append(
             Markup(
                 '<g class="chart-band"><title>{}</title><rect class="chart-hit" x="{}%" y="0" width="{}%" height="{}"/>'
@@ -180,22 +181,27 @@ def _table(points: Sequence[Point], label: str, unit: str, formats: Formats) -> 
         '<details class="chart-data"><summary>{}</summary><div class="chart-scroll" tabindex="0" role="group" '
         'aria-label="{}"><table><thead><tr><th scope="col">{}</th><th scope="col">{}</th></tr></thead>'
         "<tbody>{}</tbody></table></div></details>"
-    ).format(formats.words("Show the numbers"), label, formats.words("When"), unit, rows)
+    ).format(formats.words("Show the numbers"), label, formats.words("When"), formats.words.noun(unit, 2), rows)
 
 
 def _summary(points: Sequence[Point], *, unit: str, limit: float | None, formats: Formats) -> str:
     highest = max(points, key=lambda point: point.value)
     text = formats.words(
-        "%(start)s to %(end)s. Highest: %(value)s %(unit)s, %(when)s.",
+        "%(start)s to %(end)s. Highest: %(counted)s, %(when)s.",
         start=_long(points[0].at, formats.words),
         end=_long(points[-1].at, formats.words),
-        value=formats.number(_whole(highest.value)),
-        unit=unit,
+        counted=_counted(highest.value, unit, formats),
         when=_long(highest.at, formats.words),
     )
     if limit is not None:
         text += " " + formats.words("Limit: %(limit)s.", limit=formats.number(_whole(limit)))
     return text
+
+
+def _counted(value: float, unit: str, formats: Formats) -> str:
+    """A number with its noun: "1 request", "1,200 requests"."""
+    shown = _whole(value)
+    return f"{formats.number(shown)} {formats.words.noun(unit, shown)}"
 
 
 def _scale(highest: float) -> tuple[float, float]:

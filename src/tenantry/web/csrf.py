@@ -26,22 +26,19 @@ class CrossSiteRefused(Problem):
     status = 403
 
 
-def refuse_cross_site(
-    request: Request, *, public_origin: str, allowed_origins: Sequence[str] = (), cookie: str | None = None
-) -> None:
+def refuse_cross_site(request: Request, *, public_origin: str, allowed_origins: Sequence[str] = ()) -> None:
     """Let a changing request pass only if our own pages, or a listed origin, sent it. Raises `CrossSiteRefused`.
 
-    Looks at headers only. Concerned are unsafe methods that carry `cookie` (None: any cookie) or the body of an HTML
-    form. They pass when
+    Looks at headers only. Concerned are unsafe methods that carry a cookie or the body of an HTML form. They pass when
 
     - `Origin` is exactly one of `allowed_origins` (never a pattern, never `null`), or
     - `Sec-Fetch-Site` is `same-origin` or `none`, or
     - `Sec-Fetch-Site` is missing and `Origin` is exactly `public_origin`, or
-    - both are missing and so is the cookie: not a browser (a script that posts a form with an API key).
+    - both are missing and so is a cookie: not a browser (a script that posts a form with an API key).
     """
     if request.method in _SAFE_METHODS:
         return
-    has_cookie = "cookie" in request.headers if cookie is None else cookie in request.cookies
+    has_cookie = "cookie" in request.headers
     if not has_cookie and not _is_form(request):
         return
     origins = request.headers.getlist("origin")

@@ -14,7 +14,7 @@ THEMES: tuple[Theme, ...] = ("system", "light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
-class NavItem:
+class Link:
     """One link: its text (already translated), its address, and the name of an icon in `icons.html` ("" = none).
 
     `group` puts a heading above the first item of the group in the side navigation.
@@ -55,11 +55,11 @@ class Layout:
     """
 
     product_name: str
-    nav: Sequence[NavItem] = ()
+    nav: Sequence[Link] = ()
     person: Person | None = None
-    user_menu: Sequence[NavItem] = ()
-    action: NavItem | None = None
-    footer: Sequence[NavItem] = ()
+    user_menu: Sequence[Link] = ()
+    action: Link | None = None
+    footer: Sequence[Link] = ()
     tagline: str = ""
     notice: str = ""
     request_id: str = ""

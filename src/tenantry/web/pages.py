@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from .charts import bar_chart, sparkline
 from .csrf import safe_return_path
 from .filters import Formats
-from .layout import THEMES, Layout, NavItem, Theme
+from .layout import THEMES, Layout, Link, Theme
 from .static import STATIC_DIR, StaticAssets
 from .translations import SOURCE_LOCALE, Translator, load_translators, negotiate
 
@@ -87,7 +87,7 @@ def create_templates(
     static = StaticAssets((STATIC_DIR, *static_dirs), extra)
     translators = load_translators()
     loader = ChoiceLoader([FileSystemLoader(folder) for folder in (*template_dirs, TEMPLATE_DIR)])
-    environments = {locale: _environment(loader, words, static) for locale, words in translators.items()}
+    environments = _Environments(lambda locale: _environment(loader, translators[locale], static))
     return Templates(static, translators, layout_of, _content_policy(form_action), environments)
 
 
@@ -98,7 +98,7 @@ def page(
 
     With `fragment`, an htmx request that swaps a part of the page gets only the block of that name. The template sees
     `values`, `layout`, `now`, `path` and `status`. Every page carries the strict content policy: no inline script or
-    style runs. Pages are private to the reader and always asked for anew.
+    style runs. Pages are private to the reader and always asked for anew; those of a person are stored nowhere.
     """
     templates: Templates = request.app.state.pages
     layout = templates.layout(request)
@@ -112,8 +112,10 @@ def page(
         "languages": _languages(templates.translators),
         **values,
     }
-    body = templates.render(template, context, locale=layout.locale or SOURCE_LOCALE, fragment=block)
-    return HTMLResponse(body, status_code=status, headers=_headers(templates.policy, layout.locale or SOURCE_LOCALE))
+    locale = layout.locale or SOURCE_LOCALE
+    body = templates.render(template, context, locale=locale, fragment=block)
+    headers = _headers(templates.policy, locale, is_personal=layout.person is not None)
+    return HTMLResponse(body, status_code=status, headers=headers)
 
 
 def problem_page(request: Request, problem: Mapping[str, Any]) -> Response:
@@ -136,9 +138,21 @@ def gettext(request: Request) -> Translator:
     return templates.translator(request)
 
 
-def is_current(item: NavItem, path: str) -> bool:
+def is_current(item: Link, path: str) -> bool:
     """Whether the link leads to the page shown or to a page above it."""
     return path == item.href or (item.href != "/" and path.startswith(item.href.rstrip("/") + "/"))
+
+
+class _Environments(dict[str, Environment]):
+    """One a language, made for the first page in it: 2 MB and 30 ms each, and Babel's tables for the first of all."""
+
+    def __init__(self, make: Callable[[str], Environment]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, locale: str) -> Environment:
+        made = self[locale] = self._make(locale)
+        return made
 
 
 def _here(request: Request) -> str:
@@ -176,6 +190,7 @@ def _environment(loader: ChoiceLoader, words: Translator, static: StaticAssets) 
     environment.filters.update(Formats(words).filters())
     environment.globals.update(
         translate=words,
+        noun=words.noun,
         static_url=static.url,
         has_static=static.__contains__,
         bar_chart=partial(bar_chart, words=words),
@@ -205,11 +220,12 @@ def _content_policy(form_action: Sequence[str]) -> str:
     )
 
 
-def _headers(policy: str, locale: str) -> dict[str, str]:
+def _headers(policy: str, locale: str, *, is_personal: bool) -> dict[str, str]:
     return {
         "Content-Security-Policy": policy,
         "Content-Language": locale.replace("_", "-"),
-        "Cache-Control": "private, no-cache",
+        # What a person saw is not to be had with the back button after signing out.
+        "Cache-Control": "no-store" if is_personal else "private, no-cache",
         "Vary": "Cookie, Accept-Language, HX-Request, HX-Request-Type",
     }
 

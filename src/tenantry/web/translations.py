@@ -30,6 +30,18 @@ def mark(message: str) -> str:
     return message
 
 
+def _noun(singular: str, plural: str) -> tuple[str, str]:
+    """A noun for the catalogue, with both of its forms; `scripts/messages.py` collects the calls."""
+    return plural, singular
+
+
+# What products count in most often. Meters are named by the plural, so the singular is looked up from there.
+_SINGULAR = dict([
+    _noun("call", "calls"), _noun("error", "errors"), _noun("message", "messages"), _noun("query", "queries"),
+    _noun("request", "requests"), _noun("token", "tokens"),
+])  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Translator:
     """Translates into one language. Call it with the English text; named values are filled in after translation.
@@ -53,6 +65,14 @@ class Translator:
     def form(self, singular: str, plural: str, count: int, /) -> str:
         """The same form with its `%(name)s` places still open, for who fills them in with escaping."""
         return self._translations.ungettext(singular, plural, count)
+
+    def noun(self, plural: str, count: float) -> str:
+        """The noun that something is counted in, as a meter is named ("requests"), in the form for `count`.
+
+        A noun that no catalogue holds loses an "s" at the count of 1, and is else said as it was declared.
+        """
+        whole = int(count) if count == int(count) else 2
+        return self.form(_SINGULAR.get(plural, plural.removesuffix("s")), plural, whole)
 
     @property
     def babel(self) -> Locale:

@@ -19,7 +19,7 @@ def every_problem() -> list[type[Problem]]:
     for module in pkgutil.walk_packages(tenantry.__path__, "tenantry."):
         if not module.name.startswith("tenantry.migrations.") and not module.name.endswith("__main__"):
             import_module(module.name)
-    return all_problems()
+    return all_problems("tenantry")
 
 
 def misnamed(problems: list[type[Problem]]) -> Iterator[Finding]:

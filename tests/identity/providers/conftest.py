@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tenantry.identity.providers.base import Attempt
+from tenantry.identity.providers.base import Pending
 from tenantry.testing.standins import StandIn
 
 Answers = dict[str, Callable[[Request], Awaitable[Response]] | Response | object]
@@ -58,8 +58,8 @@ def scripted(_server: Scripted) -> Scripted:
 
 
 @pytest.fixture
-def attempt() -> Attempt:
-    return Attempt("state-1", "nonce-1", "v" * 43, "http://127.0.0.1:8000/auth/x/callback")
+def pending() -> Pending:
+    return Pending("x", "state-1", "nonce-1", "v" * 43, "http://127.0.0.1:8000/auth/x/callback", "/dashboard")
 
 
 @pytest.fixture

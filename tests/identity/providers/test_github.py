@@ -39,19 +39,19 @@ async def github(scripted, opened):
     return await opened(GitHubProvider(registration, web=scripted.url, api=scripted.url))
 
 
-async def test_the_browser_is_sent_with_state_and_challenge(github, attempt):
-    url = urlsplit(await github.authorization_url(attempt))
+async def test_the_browser_is_sent_with_state_and_challenge(github, pending):
+    url = urlsplit(await github.authorization_url(pending))
     query = parse_qs(url.query)
     assert url.path == "/login/oauth/authorize"
     assert query["state"] == ["state-1"]
     assert query["scope"] == ["read:user user:email"]
     assert query["code_challenge_method"] == ["S256"]
-    assert query["redirect_uri"] == [attempt.redirect_uri]
+    assert query["redirect_uri"] == [pending.redirect_uri]
     assert "v" * 43 not in url.query
 
 
-async def test_who_signed_in(github, scripted, attempt):
-    found = await github.profile(attempt, Answer("code-1"))
+async def test_who_signed_in(github, scripted, pending):
+    found = await github.profile(pending, Answer("code-1"))
     assert (found.issuer, found.subject) == (scripted.url, "583231")
     assert (found.email, found.email_verified) == ("ada@example.com", True)
     assert (found.name, found.image) == ("Ada Lovelace", "https://a.b/c")
@@ -63,10 +63,10 @@ async def test_who_signed_in(github, scripted, attempt):
     assert [asked_headers["authorization"] for _, _, asked_headers in asked] == ["Bearer gho_x"] * 2
 
 
-async def test_an_answer_in_form_encoding_is_read(github, scripted, attempt):
+async def test_an_answer_in_form_encoding_is_read(github, scripted, pending):
     form = urlencode({"access_token": "gho_form", "scope": "user:email", "token_type": "bearer"})
     scripted.answers[TOKEN] = Response(form, media_type="application/x-www-form-urlencoded")
-    assert (await github.profile(attempt, Answer("code"))).subject == "583231"
+    assert (await github.profile(pending, Answer("code"))).subject == "583231"
     assert scripted.asked[1][2]["authorization"] == "Bearer gho_form"
 
 
@@ -79,12 +79,12 @@ async def test_an_answer_in_form_encoding_is_read(github, scripted, attempt):
         ("redirect_uri_mismatch", ProviderRefused),
     ],
 )
-async def test_an_error_comes_with_status_200(github, scripted, attempt, error, problem, encoded):
+async def test_an_error_comes_with_status_200(github, scripted, pending, error, problem, encoded):
     said = {"error": error, "error_description": "The code passed is incorrect or expired."}
     form = Response(urlencode(said), media_type="application/x-www-form-urlencoded")
     scripted.answers[TOKEN] = form if encoded else said
     with pytest.raises(problem):
-        await github.profile(attempt, Answer("code"))
+        await github.profile(pending, Answer("code"))
     assert scripted.paths() == [TOKEN]
 
 
@@ -100,27 +100,27 @@ async def test_an_error_comes_with_status_200(github, scripted, attempt, error, 
         [7, None, {"primary": True, "verified": True}],
     ],
 )
-async def test_without_a_primary_verified_address_there_is_none(github, scripted, attempt, emails):
+async def test_without_a_primary_verified_address_there_is_none(github, scripted, pending, emails):
     scripted.answers[EMAILS] = JSONResponse(emails)
-    found = await github.profile(attempt, Answer("code"))
+    found = await github.profile(pending, Answer("code"))
     assert (found.email, found.email_verified) == (None, False)
 
 
 @pytest.mark.parametrize("user", [{}, [], {"id": "583231"}, {"id": True}, {"id": 0}, {"login": "ada"}, 7])
-async def test_a_user_without_a_number_is_nobody(github, scripted, attempt, user):
+async def test_a_user_without_a_number_is_nobody(github, scripted, pending, user):
     scripted.answers[USER] = JSONResponse(user)
     with pytest.raises(ProviderAnswerInvalid):
-        await github.profile(attempt, Answer("code"))
+        await github.profile(pending, Answer("code"))
 
 
-async def test_the_login_stands_in_for_a_missing_name(github, scripted, attempt):
+async def test_the_login_stands_in_for_a_missing_name(github, scripted, pending):
     scripted.answers[USER] = {**ADA, "name": None}
-    assert (await github.profile(attempt, Answer("code"))).name == "ada"
+    assert (await github.profile(pending, Answer("code"))).name == "ada"
 
 
-async def test_an_issuer_that_is_not_github_is_a_mix_up(github, scripted, attempt):
+async def test_an_issuer_that_is_not_github_is_a_mix_up(github, scripted, pending):
     with pytest.raises(SignInMixedUp):
-        await github.profile(attempt, Answer("code", "https://evil.example"))
+        await github.profile(pending, Answer("code", "https://evil.example"))
     assert scripted.asked == []
 
 
@@ -136,7 +136,7 @@ async def test_an_issuer_that_is_not_github_is_a_mix_up(github, scripted, attemp
         (Response(b"[" * 100_000, media_type="application/json"), ProviderAnswerInvalid),
     ],
 )
-async def test_an_api_that_fails(github, scripted, attempt, answer, problem):
+async def test_an_api_that_fails(github, scripted, pending, answer, problem):
     scripted.answers[USER] = answer
     with pytest.raises(problem):
-        await github.profile(attempt, Answer("code"))
+        await github.profile(pending, Answer("code"))

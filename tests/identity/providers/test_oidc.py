@@ -97,15 +97,15 @@ async def provider(issuer, scripted, opened, clockwork):
     )
 
 
-async def test_the_browser_is_sent_with_state_nonce_and_challenge(provider, scripted, attempt):
-    url = urlsplit(await provider.authorization_url(attempt))
+async def test_the_browser_is_sent_with_state_nonce_and_challenge(provider, scripted, pending):
+    url = urlsplit(await provider.authorization_url(pending))
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
     assert f"{url.scheme}://{url.netloc}{url.path}" == f"{scripted.url}/authorize"
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(attempt.verifier.encode()).digest()).rstrip(b"=").decode()
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
     assert query == {
         "response_type": "code",
         "client_id": "client",
-        "redirect_uri": attempt.redirect_uri,
+        "redirect_uri": pending.redirect_uri,
         "scope": "openid profile email",
         "state": "state-1",
         "nonce": "nonce-1",
@@ -114,8 +114,8 @@ async def test_the_browser_is_sent_with_state_nonce_and_challenge(provider, scri
     }
 
 
-async def test_who_signed_in(provider, scripted, attempt):
-    found = await provider.profile(attempt, Answer("code-1"))
+async def test_who_signed_in(provider, scripted, pending):
+    found = await provider.profile(pending, Answer("code-1"))
     assert (found.issuer, found.subject, found.email, found.email_verified, found.name) == (
         scripted.url, "ada-1", "ada@example.com", True, "Ada",
     )  # fmt: skip
@@ -123,24 +123,24 @@ async def test_who_signed_in(provider, scripted, attempt):
     assert form == {
         "grant_type": "authorization_code",
         "code": "code-1",
-        "code_verifier": attempt.verifier,
-        "redirect_uri": attempt.redirect_uri,
+        "code_verifier": pending.verifier,
+        "redirect_uri": pending.redirect_uri,
     }
     assert headers["authorization"] == "Basic " + base64.b64encode(b"client:s3cret").decode()
 
 
-async def test_credentials_go_into_the_body_where_that_is_known(provider, issuer, scripted, attempt):
+async def test_credentials_go_into_the_body_where_that_is_known(provider, issuer, scripted, pending):
     issuer.discovery["token_endpoint_auth_methods_supported"] = ["client_secret_basic", "client_secret_post"]
-    await provider.profile(attempt, Answer("code-1"))
+    await provider.profile(pending, Answer("code-1"))
     _, form, headers = next(one for one in scripted.asked if one[0] == TOKEN)
     assert (form["client_id"], form["client_secret"]) == ("client", "s3cret")
     assert "authorization" not in headers
 
 
 @pytest.mark.parametrize("alg", KEYS)
-async def test_every_allowed_signature(provider, issuer, attempt, alg):
+async def test_every_allowed_signature(provider, issuer, pending, alg):
     issuer.give(alg=alg)
-    assert (await provider.profile(attempt, Answer("code"))).subject == "ada-1"
+    assert (await provider.profile(pending, Answer("code"))).subject == "ada-1"
 
 
 def at_hash(token: str, algorithm: str = "sha256") -> str:
@@ -163,9 +163,9 @@ def at_hash(token: str, algorithm: str = "sha256") -> str:
     ],
     ids=str,
 )
-async def test_a_token_in_order(provider, issuer, attempt, claims):
+async def test_a_token_in_order(provider, issuer, pending, claims):
     issuer.give(**claims)
-    assert (await provider.profile(attempt, Answer("code"))).subject == "ada-1"
+    assert (await provider.profile(pending, Answer("code"))).subject == "ada-1"
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ async def test_a_token_in_order(provider, issuer, attempt, claims):
     ],
     ids=str,
 )
-async def test_a_token_that_is_not_for_us_or_not_now(provider, issuer, attempt, claims):
+async def test_a_token_that_is_not_for_us_or_not_now(provider, issuer, pending, claims):
     issuer.give(**claims)
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
 def part(value: bytes) -> str:
@@ -255,26 +255,26 @@ FORGED = {
 
 
 @pytest.mark.parametrize("forgery", FORGED)
-async def test_a_forged_token(provider, issuer, attempt, forgery):
+async def test_a_forged_token(provider, issuer, pending, forgery):
     issuer.give(FORGED[forgery](issuer))
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
-async def test_no_token_at_all(provider, scripted, attempt):
+async def test_no_token_at_all(provider, scripted, pending):
     scripted.answers[TOKEN] = {"access_token": "at", "token_type": "Bearer"}
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
-async def test_an_algorithm_the_issuer_does_not_use_is_refused(provider, issuer, attempt):
+async def test_an_algorithm_the_issuer_does_not_use_is_refused(provider, issuer, pending):
     issuer.discovery["id_token_signing_alg_values_supported"] = ["RS256"]
     issuer.give(alg="ES256")
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
-async def test_a_key_that_is_too_short_or_not_for_signing_does_not_count(provider, issuer, scripted, attempt):
+async def test_a_key_that_is_too_short_or_not_for_signing_does_not_count(provider, issuer, scripted, pending):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library warns of short keys
         short = RSAKey.generate_key(1024, {"kid": "short"})
@@ -284,34 +284,34 @@ async def test_a_key_that_is_too_short_or_not_for_signing_does_not_count(provide
     for key in (short, for_secrets):
         issuer.give(key=key)
         with pytest.raises(ProviderAnswerInvalid):
-            await provider.profile(attempt, Answer("code"))
+            await provider.profile(pending, Answer("code"))
 
 
-async def test_a_new_key_is_fetched_at_most_once_a_minute(provider, issuer, scripted, attempt, clockwork):
-    await provider.profile(attempt, Answer("code"))
+async def test_a_new_key_is_fetched_at_most_once_a_minute(provider, issuer, scripted, pending, clockwork):
+    await provider.profile(pending, Answer("code"))
     new = RSAKey.generate_key(2048, {"kid": "new"})
     issuer.give(key=new)
     scripted.answers[JWKS] = public(RSA, new)
     for _ in range(3):  # the key set was read this very moment: unknown ids do not make us ask again
         with pytest.raises(ProviderAnswerInvalid):
-            await provider.profile(attempt, Answer("code"))
+            await provider.profile(pending, Answer("code"))
     assert scripted.paths().count(JWKS) == 1
     clockwork["now"] = 60.0
-    assert (await provider.profile(attempt, Answer("code"))).subject == "ada-1"
+    assert (await provider.profile(pending, Answer("code"))).subject == "ada-1"
     assert scripted.paths().count(JWKS) == 2
 
 
-async def test_keys_we_do_not_understand_are_passed_over(provider, scripted, attempt):
+async def test_keys_we_do_not_understand_are_passed_over(provider, scripted, pending):
     strange = [{"kty": "AKP", "kid": "pq"}, {"kty": "RSA", "kid": "torn"}, {"kty": "oct", "k": "AA"}, 7, None]
     scripted.answers[JWKS] = {"keys": [*strange, *public(RSA)["keys"]]}
-    assert (await provider.profile(attempt, Answer("code"))).subject == "ada-1"
+    assert (await provider.profile(pending, Answer("code"))).subject == "ada-1"
 
 
 @pytest.mark.parametrize("document", [{}, {"keys": []}, {"keys": {}}, [], 7, {"keys": [{"kty": "oct", "k": "AA"}]}])
-async def test_a_key_set_without_keys(provider, scripted, attempt, document):
+async def test_a_key_set_without_keys(provider, scripted, pending, document):
     scripted.answers[JWKS] = JSONResponse(document)
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
 # --- Discovery ---
@@ -331,29 +331,29 @@ async def test_a_key_set_without_keys(provider, scripted, attempt, document):
     ],
     ids=str,
 )
-async def test_a_discovery_document_that_cannot_be_trusted(provider, issuer, attempt, change):
+async def test_a_discovery_document_that_cannot_be_trusted(provider, issuer, pending, change):
     issuer.discovery.update(change)
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.authorization_url(attempt)
+        await provider.authorization_url(pending)
 
 
-async def test_an_issuer_may_end_with_a_slash(provider, issuer, scripted, attempt):
+async def test_an_issuer_may_end_with_a_slash(provider, issuer, scripted, pending):
     issuer.discovery["issuer"] = scripted.url + "/"
     issuer.give(iss=scripted.url + "/")
-    assert (await provider.profile(attempt, Answer("code"))).issuer == scripted.url + "/"
+    assert (await provider.profile(pending, Answer("code"))).issuer == scripted.url + "/"
 
 
-async def test_discovery_is_shared_and_kept(provider, scripted, attempt):
-    await asyncio.gather(*(provider.authorization_url(attempt) for _ in range(10)))
-    await provider.authorization_url(attempt)
+async def test_discovery_is_shared_and_kept(provider, scripted, pending):
+    await asyncio.gather(*(provider.authorization_url(pending) for _ in range(10)))
+    await provider.authorization_url(pending)
     assert scripted.paths() == [DISCOVERY]
 
 
-async def test_an_issuer_that_is_not_there(opened, attempt):
+async def test_an_issuer_that_is_not_there(opened, pending):
     registration = Registration("oidc", "SSO", "client", "s3cret")
     gone = await opened(OpenIDProvider("http://127.0.0.1:9", registration, FrozenClock(NOW)))
     with pytest.raises(ProviderUnreachable):
-        await gone.authorization_url(attempt)
+        await gone.authorization_url(pending)
 
 
 # --- RFC 9207 ---
@@ -363,36 +363,36 @@ async def test_an_issuer_that_is_not_there(opened, attempt):
     (False, None, True), (False, "own", True), (False, "other", False),
     (True, None, False), (True, "own", True), (True, "other", False), (True, "", False),
 ])  # fmt: skip
-async def test_the_issuer_of_the_answer(provider, issuer, scripted, attempt, promised, sent, fine):
+async def test_the_issuer_of_the_answer(provider, issuer, scripted, pending, promised, sent, fine):
     issuer.discovery["authorization_response_iss_parameter_supported"] = promised
     answer = Answer("code", {"own": scripted.url, "other": "https://evil.example"}.get(sent, sent))
     if fine:
-        assert (await provider.profile(attempt, answer)).subject == "ada-1"
+        assert (await provider.profile(pending, answer)).subject == "ada-1"
         return
     with pytest.raises(SignInMixedUp):
-        await provider.profile(attempt, answer)
+        await provider.profile(pending, answer)
     assert TOKEN not in scripted.paths()  # the code was not handed to anybody
 
 
 # --- Userinfo ---
 
 
-async def test_userinfo_is_asked_only_when_the_token_tells_no_address(provider, issuer, scripted, attempt):
-    await provider.profile(attempt, Answer("code"))
+async def test_userinfo_is_asked_only_when_the_token_tells_no_address(provider, issuer, scripted, pending):
+    await provider.profile(pending, Answer("code"))
     assert USERINFO not in scripted.paths()
     issuer.give(email=None, email_verified=None)
     scripted.answers[USERINFO] = {"sub": "ada-1", "email": "info@example.com", "email_verified": True, "iss": "evil"}
-    found = await provider.profile(attempt, Answer("code"))
+    found = await provider.profile(pending, Answer("code"))
     assert (found.email, found.email_verified, found.issuer) == ("info@example.com", True, scripted.url)
     assert scripted.asked[-1][2]["authorization"] == "Bearer at"
 
 
 @pytest.mark.parametrize("told", [{"sub": "eve-1", "email": "eve@example.com", "email_verified": True}, {}, [], 7])
-async def test_userinfo_about_somebody_else(provider, issuer, scripted, attempt, told):
+async def test_userinfo_about_somebody_else(provider, issuer, scripted, pending, told):
     issuer.give(email=None)
     scripted.answers[USERINFO] = JSONResponse(told)
     with pytest.raises(ProviderAnswerInvalid):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
 # --- The token endpoint ---
@@ -424,14 +424,14 @@ async def test_userinfo_about_somebody_else(provider, issuer, scripted, attempt,
         ),
     ],
 )
-async def test_a_token_endpoint_that_fails(provider, scripted, attempt, answer, problem):
+async def test_a_token_endpoint_that_fails(provider, scripted, pending, answer, problem):
     scripted.answers[TOKEN] = answer
     with pytest.raises(problem) as caught:
-        await provider.profile(attempt, Answer("secret-code"))
+        await provider.profile(pending, Answer("secret-code"))
     assert "secret-code" not in str(caught.value.internal)
 
 
-async def test_a_host_that_drips_is_given_up(provider, scripted, attempt):
+async def test_a_host_that_drips_is_given_up(provider, scripted, pending):
     async def drip(_request):
         async def pieces():
             for _ in range(100):
@@ -442,11 +442,11 @@ async def test_a_host_that_drips_is_given_up(provider, scripted, attempt):
 
     scripted.answers[TOKEN] = drip
     with pytest.raises(ProviderUnreachable):
-        await provider.profile(attempt, Answer("code"))
+        await provider.profile(pending, Answer("code"))
 
 
-async def test_no_token_stays_in_the_client(provider, attempt):
-    await provider.profile(attempt, Answer("code"))
+async def test_no_token_stays_in_the_client(provider, pending):
+    await provider.profile(pending, Answer("code"))
     assert provider._http._client.token is None
 
 

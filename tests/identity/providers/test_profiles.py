@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.identity.errors import ProviderAnswerInvalid
-from tenantry.identity.providers.profiles import clean_email, clean_name, external_profile
+from tenantry.identity.names import clean_name
+from tenantry.identity.providers.profiles import clean_email, external_profile
 
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()), st.binary())
 

@@ -17,7 +17,7 @@ from tenantry.kernel.clock import FrozenClock, SystemClock
 from tenantry.kernel.database import Base, Touched, column, id_column
 from tenantry.kernel.database.compiling import dialect_for
 from tenantry.kernel.database.guards import table_guards
-from tenantry.kernel.database.sqlite import register_functions
+from tenantry.kernel.database.sqlite_file import register_functions
 from tenantry.kernel.database.tables import NAMING
 from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
 from tenantry.kernel.policies import Policy, Rights, anyone, of_my_organizations, own

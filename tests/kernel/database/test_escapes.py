@@ -40,11 +40,32 @@ ESCAPES = [
     "COPY (SELECT 1) TO '/tmp/x'",
     "SELECT * FROM pg_authid",
     "SELECT pg_read_file('/etc/passwd')",
+    "SELECT lo_create(0)",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> session_user",
+    "DO $$ BEGIN EXECUTE 'SET ROLE postgres'; END $$",
+    "CREATE TEMP VIEW users AS SELECT 1",
+    "CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT pg_catalog.now()'",
+    "CREATE TABLE tenantry.mine (id int)",
+    "CREATE TABLE auth.mine (id int)",
+    "CREATE TYPE mine AS (id int)",
+    "CREATE EXTENSION dblink",
+    "DROP OWNED BY postgres",
 ]
 OF_THE_API = [
     "SET ROLE service_role",
     "SELECT set_config('role', 'service_role', false)",
     "SELECT token_hash FROM sessions",
+    "SELECT table_to_xml('sessions', true, true, '')",
+    "COPY sessions TO STDOUT",
+    "SELECT * FROM attempts",
+    "SELECT * FROM jobs",
+    "DO $$ BEGIN EXECUTE 'SET ROLE service_role'; END $$",
+    "ALTER ROLE service_role LOGIN",
+    "DROP OWNED BY service_role",
+    "DO $$ BEGIN LOCK TABLE users IN ACCESS EXCLUSIVE MODE; END $$",
 ]
 
 

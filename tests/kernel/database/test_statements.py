@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tenantry.kernel import new_id
-from tenantry.kernel.database import ids_param, param, statement
+from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import PolicyViolation, UniqueViolation
 from tenantry.kernel.policies import PolicyRefused
 from tenantry.kernel.sql import any_of
@@ -35,7 +35,7 @@ def sql(tables: SimpleNamespace) -> SimpleNamespace:
         remove=statement(delete(notes).where(notes.id == param("which"))),
         all=statement(select(notes.id, notes.user_id, notes.title).order_by(notes.id), lambda *row: row),
         titles=statement(select(notes.title).order_by(notes.title)),
-        by_ids=statement(select(notes.title).where(any_of(notes.id, ids_param("ids")))),
+        by_ids=statement(select(notes.title).where(any_of(notes.id, "ids"))),
         add_board=statement(insert(boards).values(id=param("id"), organization_id=param("to"), name="b")),
         boards=statement(select(boards.organization_id).order_by(boards.id)),
         move_board=statement(update(boards).values(organization_id=param("to"))),

@@ -140,6 +140,51 @@ async def test_nothing_slow_and_no_second_writer_while_a_unit_is_open(bench: Any
     await second.rollback()
 
 
+@pytest.mark.parametrize("how", ["commit", "rollback"])
+async def test_a_task_started_inside_a_unit_is_refused_until_that_unit_ends(bench: Any, sql: Any, how: str) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def background() -> None:
+        with pytest.raises(UnitStillOpen):
+            refuse_while_open("a call")
+        second = bench.serving()
+        with pytest.raises(UnitStillOpen):
+            await second.rows(sql.titles)
+        await second.rollback()
+        # That it was refused, and gave up, does not end the first.
+        with pytest.raises(UnitStillOpen):
+            refuse_while_open("a call")
+        asked.set()
+        await ended.wait()
+        refuse_while_open("a call")
+        later = bench.serving()
+        await add(later, sql, "later")
+        with pytest.raises(UnitStillOpen):
+            refuse_while_open("a call")
+        await later.commit()
+
+    unit = bench.user(ADA, writes=True)
+    await add(unit, sql, "first")
+    task = asyncio.create_task(background())
+    await asyncio.wait([asyncio.create_task(asked.wait()), task], return_when=asyncio.FIRST_COMPLETED)
+    with pytest.raises(UnitStillOpen):
+        refuse_while_open("a call")
+    await getattr(unit, how)()
+    refuse_while_open("a call")
+    ended.set()
+    await task
+    expected = ["first", "later"] if how == "commit" else ["later"]
+    assert await bench.user(ADA).rows(sql.titles) == expected
+
+
+async def test_a_unit_that_ends_in_another_task_is_over_for_who_began_it(bench: Any, sql: Any) -> None:
+    unit = bench.user(ADA, writes=True)
+    await add(unit, sql)
+    await asyncio.create_task(unit.commit())
+    refuse_while_open("a call")
+    await bench.serve(sql.clear)
+
+
 async def test_a_reading_unit_holds_nothing_between_its_statements(bench: Any, sql: Any) -> None:
     for unit in (bench.user(ADA), bench.serving(writes=False)):
         await unit.rows(sql.titles)

@@ -24,9 +24,9 @@ async def register_demo_person(ctx: Context, *, subject: str, email: str, name: 
     known = await queries.account(ctx.db, provider=NAME, subject=subject)
     if known is not None:
         return known.user_id, False
-    holder_of_address = await queries.user_of_email(ctx.db, email)
-    if holder_of_address is not None:
-        return holder_of_address.id, False
+    user_of_address = await queries.user_of_email(ctx.db, email)
+    if user_of_address is not None:
+        return user_of_address.id, False
     user_id = new_id()
     await queries.add_user(ctx.db, user_id, email=email, name=name, image=None)
     await queries.add_account(

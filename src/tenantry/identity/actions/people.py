@@ -7,6 +7,6 @@ from .. import queries
 
 
 async def change_name(ctx: Context, name: str | None) -> None:
-    """Give the signed-in user another name, 1 to 255 printable characters, or none."""
+    """Give the signed-in user another name, one that `person_name` lets through, or none."""
     await queries.rename(ctx.db, ctx.user_id, name)
     await audit(ctx, "user.renamed", subject=("user", ctx.user_id))

@@ -15,10 +15,9 @@ from tenantry.kernel.ids import new_token
 from tenantry.kernel.problems import DatabaseConflict
 
 from .. import queries
-from ..cookies import Pending
 from ..errors import AccountExists, EmailUnverified, IssuerChanged, ProviderUnknown, UserDeleted
 from ..events import UserRegistered
-from ..providers.base import Answer, Attempt, ExternalProfile, SignInProvider, SignInProviders
+from ..providers.base import Answer, ExternalProfile, Pending, SignInProvider, SignInProviders
 
 USER_AGENT_CHARACTERS_MAX = 500
 
@@ -45,9 +44,11 @@ async def begin_sign_in(ctx: Context, provider: str, return_to: str) -> tuple[st
         state=new_token("state"),
         nonce=new_token("nonce"),
         verifier=new_token("pkce"),
+        # From the settings, never from the request: a forged Host must not choose where the code is sent.
+        redirect_uri=f"{ctx.settings.public_url}/auth/{provider}/callback",
         return_to=return_to,
     )
-    return await _provider(ctx, provider).authorization_url(_attempt(ctx, pending)), pending
+    return await _provider(ctx, provider).authorization_url(pending), pending
 
 
 async def finish_sign_in(ctx: Context, pending: Pending, answer: Answer, *, old_token: str | None) -> Started:
@@ -57,7 +58,7 @@ async def finish_sign_in(ctx: Context, pending: Pending, answer: Answer, *, old_
     refused, not linked: whoever holds it at the provider need not be whom it belongs to here. Raises
     `EmailUnverified`, `AccountExists`, `UserDeleted`, `IssuerChanged` and what providers raise.
     """
-    profile = await _provider(ctx, pending.provider).profile(_attempt(ctx, pending), answer)
+    profile = await _provider(ctx, pending.provider).profile(pending, answer)
     try:
         return await _started(ctx, pending.provider, profile, old_token)
     except UniqueViolation:
@@ -84,7 +85,7 @@ async def _started(ctx: Context, provider: str, profile: ExternalProfile, old_to
             user_id=person.user_id,
             account_id=person.account_id,
             token_hash=token_hash(token),
-            address=ctx.origin.address or None,
+            address=ctx.origin.address,
             user_agent=_clipped(ctx.origin.user_agent),
             seconds=int(ctx.product.session_lifetime.total_seconds()),
         )
@@ -108,12 +109,12 @@ async def _known(ctx: Context, provider: str, profile: ExternalProfile) -> _Pers
 async def _registered(ctx: Context, provider: str, profile: ExternalProfile) -> _Person:
     if profile.email is None or not profile.email_verified:
         raise EmailUnverified
-    holder_of_address = await queries.user_of_email(ctx.db, profile.email)
-    if holder_of_address is not None:
+    user_of_address = await queries.user_of_email(ctx.db, profile.email)
+    if user_of_address is not None:
         # It may be this very person, registered between our two look-ups by a sign-in at the same moment.
         if person := await _known(ctx, provider, profile):
             return person
-        raise AccountExists if holder_of_address.deleted_at is None else UserDeleted
+        raise AccountExists if user_of_address.deleted_at is None else UserDeleted
     user_id, account_id = new_id(), new_id()
     await queries.add_user(ctx.db, user_id, email=profile.email, name=profile.name, image=profile.image)
     await queries.add_account(
@@ -134,16 +135,6 @@ def _provider(ctx: Context, name: str) -> SignInProvider:
     if found is None:
         raise ProviderUnknown
     return found
-
-
-def _attempt(ctx: Context, pending: Pending) -> Attempt:
-    return Attempt(
-        state=pending.state,
-        nonce=pending.nonce,
-        verifier=pending.verifier,
-        # From the settings, never from the request: a forged Host must not choose where the code is sent.
-        redirect_uri=f"{ctx.settings.public_url}/auth/{pending.provider}/callback",
-    )
 
 
 def _clipped(user_agent: str | None) -> str | None:

@@ -19,13 +19,19 @@ class Registration(msgspec.Struct, frozen=True):
         return f"Registration({self.name!r}, {self.client_id!r})"
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """One sign-in under way: what we said when we sent the browser off, and what must come back."""
+class Pending(msgspec.Struct, frozen=True):
+    """A sign-in under way: what we said when we sent the browser off, and what must come back.
 
+    `redirect_uri` is kept because the code is redeemed with the address that it was asked for (RFC 6749, 4.1.3);
+    `return_to` is where the person wanted to go.
+    """
+
+    provider: str
     state: str
     nonce: str
     verifier: str
     redirect_uri: str
+    return_to: str
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -68,11 +74,11 @@ class SignInProvider(Protocol):
 
     async def aclose(self) -> None: ...
 
-    async def authorization_url(self, attempt: Attempt) -> str:
+    async def authorization_url(self, pending: Pending) -> str:
         """Where the browser goes to sign in. Raises ProviderUnreachable or ProviderAnswerInvalid."""
         ...
 
-    async def profile(self, attempt: Attempt, answer: Answer) -> ExternalProfile:
+    async def profile(self, pending: Pending, answer: Answer) -> ExternalProfile:
         """Redeem the code and say who signed in.
 
         Raises SignInExpired (a code that was used or is too old), SignInMixedUp, ProviderRefused, ProviderUnreachable

@@ -9,7 +9,7 @@ REST API (users, emails).
 from typing import Any
 
 from ..errors import ProviderAnswerInvalid, SignInMixedUp
-from .base import Answer, Attempt, ExternalProfile, Registration
+from .base import Answer, ExternalProfile, Pending, Registration
 from .http import ProviderHttp
 from .profiles import external_profile
 
@@ -36,15 +36,15 @@ class GitHubProvider:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def authorization_url(self, attempt: Attempt) -> str:
-        return self._http.authorization_url(f"{self._web}/login/oauth/authorize", attempt)
+    async def authorization_url(self, pending: Pending) -> str:
+        return await self._http.authorization_url(f"{self._web}/login/oauth/authorize", pending)
 
-    async def profile(self, attempt: Attempt, answer: Answer) -> ExternalProfile:
+    async def profile(self, pending: Pending, answer: Answer) -> ExternalProfile:
         # Not promised by GitHub, but if there is one it must be theirs.
         if answer.issuer not in (None, self._web, f"{self._web}/login/oauth"):
             raise SignInMixedUp(internal="the iss parameter is another issuer's")
         token = await self._http.token(
-            f"{self._web}/login/oauth/access_token", attempt, answer.code, authentication="client_secret_post"
+            f"{self._web}/login/oauth/access_token", pending, answer.code, authentication="client_secret_post"
         )
         bearer = token["access_token"]
         user = await self._http.document(f"{self._api}/user", bearer=bearer)

@@ -1,22 +1,24 @@
-"""Talking to a provider: Authlib's client for the code flow, with bounds on time, size and redirects."""
+"""Talking to a provider: the code flow, with bounds on time, size and redirects.
+
+Authlib and what it brings are 10 MB and a tenth of a second, so they are loaded by the first sign-in, in a thread.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn, cast
-from urllib.parse import parse_qsl
 
 import httpx2
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from tenantry.kernel.database import refuse_while_open
+from tenantry.kernel.extras import extra, require_installed
 
 from ..errors import ProviderAnswerInvalid, ProviderRefused, ProviderUnreachable, SignInExpired
-from .base import Attempt, Registration
+from .base import Pending, Registration
 
 TIMEOUT_SECONDS = 5.0
 ANSWER_BYTES_MAX = 256 * 1024
+_OAUTH = f"{__package__}.oauth"
 
 # RFC 6749 5.2, and GitHub's own words for the same.
 _CODE_ERRORS = frozenset({"invalid_grant", "bad_verification_code"})
@@ -33,53 +35,48 @@ class ProviderHttp:
         self._provider = registration.name
         self._registration = registration
         self._scope = scope
-        self._opened: AsyncOAuth2Client | None = None
+        self._is_open = False
+        self._loading = asyncio.Lock()
+        self._client: Any = None
 
     async def open(self) -> None:
-        """Make the connection pool."""
-        self._opened = AsyncOAuth2Client(
-            client_id=self._registration.client_id,
-            client_secret=self._registration.client_secret,
-            scope=self._scope,
-            code_challenge_method="S256",
-            headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "tenantry"},
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-            event_hooks={"response": [_bounded]},
-        )
-        self._opened.register_compliance_hook("access_token_response", _form_as_json)
+        """Allow questions; raises ExtraMissing when Authlib is not installed. It is loaded when it is needed."""
+        require_installed("authlib")
+        self._is_open = True
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._opened is not None:
-            await self._opened.aclose()
-            self._opened = None
+        self._is_open = False
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
-    def authorization_url(self, endpoint: str, attempt: Attempt, **more: str) -> str:
+    async def authorization_url(self, endpoint: str, pending: Pending, **more: str) -> str:
         """Where the browser goes, with state and PKCE challenge (RFC 7636, S256); `more` are further parameters."""
-        url, _state = self._client.create_authorization_url(
+        client = await self._ready()
+        url, _state = client.create_authorization_url(
             endpoint,
-            state=attempt.state,
-            code_verifier=attempt.verifier,
-            redirect_uri=attempt.redirect_uri,
+            state=pending.state,
+            code_verifier=pending.verifier,
+            redirect_uri=pending.redirect_uri,
             **more,
         )
         return cast("str", url)
 
-    async def token(self, endpoint: str, attempt: Attempt, code: str, *, authentication: str) -> dict[str, Any]:
+    async def token(self, endpoint: str, pending: Pending, code: str, *, authentication: str) -> dict[str, Any]:
         """What the token endpoint gives for the code. `authentication` is one of its client authentication methods."""
+        client = await self._ready()
         async with self._asking("token"):
-            client = self._client
             try:
                 found = await client.fetch_token(
                     endpoint,
                     grant_type="authorization_code",
                     code=code,
-                    code_verifier=attempt.verifier,
-                    redirect_uri=attempt.redirect_uri,
+                    code_verifier=pending.verifier,
+                    redirect_uri=pending.redirect_uri,
                     auth=client.client_auth(authentication),
                 )
-            except OAuthError as error:
+            except extra(_OAUTH).OAuthError as error:
                 self._refused(str(error.error))
             finally:
                 client.token = None  # The client is everybody's; nobody's token stays in it.
@@ -90,17 +87,24 @@ class ProviderHttp:
     async def document(self, url: str, *, bearer: str | None = None) -> Any:
         """A JSON document, read with an access token if one is given."""
         headers = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
+        client = await self._ready()
         async with self._asking(url):
-            response = await self._client.request("GET", url, withhold_token=True, headers=headers)
+            response = await client.request("GET", url, withhold_token=True, headers=headers)
             response.raise_for_status()
             return response.json()
 
-    @property
-    def _client(self) -> AsyncOAuth2Client:
-        if self._opened is None:
+    async def _ready(self) -> Any:
+        if not self._is_open:
             msg = f"the sign-in provider {self._provider} was not opened"
             raise RuntimeError(msg)
-        return self._opened
+        async with self._loading:
+            if self._client is None:
+                # In a thread: modules and certificates are read from disk.
+                self._client = await asyncio.to_thread(self._load)
+        return self._client
+
+    def _load(self) -> Any:
+        return extra(_OAUTH).oauth_client(self._registration, scope=self._scope)
 
     def _refused(self, error: str) -> NoReturn:
         internal = f"{self._provider}: the token endpoint answered {error[:100]}"
@@ -126,37 +130,3 @@ class ProviderHttp:
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, TypeError, RecursionError) as error:
             # What a provider sends may be anything: no JSON, another type, nested without end.
             raise ProviderAnswerInvalid(internal=f"{self._provider}: {what}: {type(error).__name__}") from error
-
-
-class _BoundedStream(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
-        self._inner = inner
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for piece in self._inner:
-            size += len(piece)
-            if size > ANSWER_BYTES_MAX:
-                raise ProviderAnswerInvalid(internal=f"an answer of more than {ANSWER_BYTES_MAX} bytes")
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-async def _bounded(response: httpx2.Response) -> None:
-    """Runs before the body is read."""
-    if response.is_redirect:
-        raise ProviderAnswerInvalid(internal=f"a redirect from {response.url.host}")
-    # A compressed kilobyte may be a gigabyte; we asked for none.
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise ProviderAnswerInvalid(internal=f"a compressed answer from {response.url.host}")
-    if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _BoundedStream(response.stream)
-
-
-def _form_as_json(response: httpx2.Response) -> httpx2.Response:
-    """GitHub's token endpoint answers in form encoding to whoever does not insist; older servers always do."""
-    if not response.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return response
-    return httpx2.Response(response.status_code, json=dict(parse_qsl(response.text)), request=response.request)

@@ -1,28 +1,22 @@
 """Verifying an id_token: OpenID Connect Core 1.0, 3.1.3.7."""
 
+import asyncio
 import base64
 import hashlib
-import warnings
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
-from joserfc.jwk import ECKey, JWKRegistry, Key, KeySet, OKPKey, RSAKey
-from joserfc.jws import JWSRegistry
 
 from tenantry.kernel.crypto import same
+from tenantry.kernel.extras import extra
 
 from ..errors import ProviderAnswerInvalid
 from .remembered import Remembered
 
-LEEWAY_SECONDS = 60
 KEYS_SECONDS = 3600.0
 KEYS_SECONDS_BETWEEN = 60.0
-RSA_BITS_MIN = 2048
-KEYS_MAX = 64
+_JOSE = f"{__package__}.jose"
 
 # Public-key signatures only: with a symmetric one in the list, a public key could be taken for a shared secret.
 HASH_OF = {
@@ -47,18 +41,18 @@ class SigningKeys:
     """A provider's public keys, kept for an hour. An unknown key id fetches them anew, at most once a minute."""
 
     def __init__(self, fetch: Callable[[], Awaitable[Any]], monotonic: Callable[[], float]) -> None:
-        async def key_set() -> KeySet:
-            return _key_set(await fetch())
+        async def key_set() -> Any:
+            return (await _jose()).key_set(await fetch())
 
         self._keys = Remembered(key_set, monotonic, seconds=KEYS_SECONDS)
 
-    async def verified(self, token: str, algorithms: Iterable[str]) -> jwt.Token:
+    async def verified(self, token: str, algorithms: Iterable[str]) -> Any:
         """The token if one of the keys signed it, else JoseError."""
-        allowed = list(algorithms)
+        jose, allowed = await _jose(), list(algorithms)
         try:
-            return _decoded(token, await self._keys.get(), allowed)
-        except InvalidKeyIdError:
-            return _decoded(token, await self._keys.again(seconds_between=KEYS_SECONDS_BETWEEN), allowed)
+            return jose.decoded(token, await self._keys.get(), allowed)
+        except jose.InvalidKeyIdError:
+            return jose.decoded(token, await self._keys.again(seconds_between=KEYS_SECONDS_BETWEEN), allowed)
 
 
 async def verified_claims(token: object, *, keys: SigningKeys, expected: Expected, now: int) -> dict[str, Any]:
@@ -68,44 +62,23 @@ async def verified_claims(token: object, *, keys: SigningKeys, expected: Expecte
     """
     if not isinstance(token, str):
         raise ProviderAnswerInvalid(internal="there is no id_token")
+    jose = await _jose()
     try:
         found = await keys.verified(token, expected.algorithms)
-        _check_registered(found.claims, expected, now)
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+        jose.check_registered(found.claims, expected, now)
+    except (jose.JoseError, ValueError, TypeError, KeyError) as error:
         raise ProviderAnswerInvalid(internal=f"id_token: {type(error).__name__}: {error}"[:300]) from error
     _check_own(found, expected)
-    return found.claims
+    claims: dict[str, Any] = found.claims
+    return claims
 
 
-@contextmanager
-def _unwarned() -> Iterator[None]:
-    """The library warns of short keys, which are refused here, and of "EdDSA", the old name of Ed25519 (RFC 9864)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SecurityWarning)
-        yield
+async def _jose() -> Any:
+    # In a thread: the first time the library is read from disk, and with it the certificates' half of `cryptography`.
+    return await asyncio.to_thread(extra, _JOSE)
 
 
-def _decoded(token: str, keys: KeySet, allowed: list[str]) -> jwt.Token:
-    # Unknown header parameters are to be ignored (RFC 7515, 4.2); `crit` is still obeyed.
-    registry = JWSRegistry(algorithms=allowed, strict_check_header=False)
-    with _unwarned():
-        return jwt.decode(token, keys, algorithms=allowed, registry=registry)
-
-
-def _check_registered(claims: dict[str, Any], expected: Expected, now: int) -> None:
-    jwt.JWTClaimsRegistry(
-        now=now,
-        leeway=LEEWAY_SECONDS,
-        iss={"essential": True, "value": expected.issuer},
-        sub={"essential": True},
-        aud={"essential": True, "value": expected.client_id},
-        exp={"essential": True},
-        iat={"essential": True},
-        nonce={"essential": True},
-    ).validate(claims)
-
-
-def _check_own(token: jwt.Token, expected: Expected) -> None:
+def _check_own(token: Any, expected: Expected) -> None:
     claims = token.claims
     nonce, audience, party = claims["nonce"], claims["aud"], claims.get("azp")
     if not isinstance(nonce, str) or not same(nonce, expected.nonce):
@@ -123,27 +96,3 @@ def _check_own(token: jwt.Token, expected: Expected) -> None:
 def _half_hash(text: str, algorithm: str) -> str:
     digest = hashlib.new(algorithm, text.encode()).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
-
-
-def _key_set(document: Any) -> KeySet:
-    listed = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(listed, list):
-        raise ProviderAnswerInvalid(internal="the key set has no list of keys")
-    keys = [key for data in listed[:KEYS_MAX] if (key := _key(data)) is not None]
-    if not keys:
-        raise ProviderAnswerInvalid(internal="the key set has no key that can be used")
-    return KeySet(keys)
-
-
-def _key(data: Any) -> Key | None:
-    """One public signing key; None for what is not one, is too weak, or is not understood (RFC 7517, 5)."""
-    if not isinstance(data, dict) or data.get("use", "sig") != "sig" or data.get("kty") not in ("RSA", "EC", "OKP"):
-        return None
-    try:
-        with _unwarned():
-            key = JWKRegistry.import_key(data)
-    except (JoseError, ValueError, TypeError, KeyError):
-        return None
-    if isinstance(key, RSAKey):
-        return key if key.public_key.key_size >= RSA_BITS_MIN else None
-    return key if isinstance(key, ECKey | OKPKey) else None

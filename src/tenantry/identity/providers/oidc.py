@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tenantry.kernel.clock import Clock
+from tenantry.kernel.extras import require_installed
 
 from ..errors import ProviderAnswerInvalid, SignInMixedUp
-from .base import Answer, Attempt, ExternalProfile, Registration
+from .base import Answer, ExternalProfile, Pending, Registration
 from .http import ProviderHttp
 from .id_token import HASH_OF, Expected, SigningKeys, verified_claims
 from .profiles import external_profile
@@ -57,20 +58,21 @@ class OpenIDProvider:
         self._keys = SigningKeys(self._published_keys, monotonic)
 
     async def open(self) -> None:
+        require_installed("joserfc")
         await self._http.open()
 
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def authorization_url(self, attempt: Attempt) -> str:
+    async def authorization_url(self, pending: Pending) -> str:
         found = await self._discovery.get()
-        return self._http.authorization_url(found.authorization_endpoint, attempt, nonce=attempt.nonce)
+        return await self._http.authorization_url(found.authorization_endpoint, pending, nonce=pending.nonce)
 
-    async def profile(self, attempt: Attempt, answer: Answer) -> ExternalProfile:
+    async def profile(self, pending: Pending, answer: Answer) -> ExternalProfile:
         found = await self._discovery.get()
         _refuse_mix_up(found, answer)
         token = await self._http.token(
-            found.token_endpoint, attempt, answer.code, authentication=_authentication(found)
+            found.token_endpoint, pending, answer.code, authentication=_authentication(found)
         )
         claims = await verified_claims(
             token.get("id_token"),
@@ -78,7 +80,7 @@ class OpenIDProvider:
             expected=Expected(
                 issuer=found.issuer,
                 client_id=self._client_id,
-                nonce=attempt.nonce,
+                nonce=pending.nonce,
                 algorithms=_algorithms(found),
                 access_token=token["access_token"],
             ),

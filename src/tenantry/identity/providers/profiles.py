@@ -1,6 +1,5 @@
 """What a provider told, made fit to be stored. None of it is believed to be short, printable or of the right type."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,14 +7,13 @@ from urllib.parse import urlsplit
 from email_validator import EmailNotValidError, validate_email
 
 from ..errors import ProviderAnswerInvalid
+from ..names import clean_name
 from .base import ExternalProfile
 
 EMAIL_CHARACTERS_MAX = 255
-NAME_CHARACTERS_MAX = 255
 SUBJECT_CHARACTERS_MAX = 255
 IMAGE_CHARACTERS_MAX = 2000
 
-_SPACES = re.compile(r"\s+")
 _UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
@@ -55,15 +53,6 @@ def clean_email(email: Any) -> str | None:
     if valid.local_part != email.rpartition("@")[0] or len(valid.normalized) > EMAIL_CHARACTERS_MAX:
         return None
     return valid.normalized.translate(_UPPER)
-
-
-def clean_name(name: object) -> str | None:
-    """Printable characters only, white space as single blanks, at most 255 characters; None when nothing is left."""
-    if not isinstance(name, str):
-        return None
-    spaced = _SPACES.sub(" ", name[: 4 * NAME_CHARACTERS_MAX])
-    printable = "".join(letter for letter in spaced if letter.isprintable())
-    return printable.strip()[:NAME_CHARACTERS_MAX].strip() or None
 
 
 def _image(image: object) -> str | None:

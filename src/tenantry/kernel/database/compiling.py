@@ -19,7 +19,7 @@ from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.selectable import FromClauseAlias
 
 from ..policies import Command, PolicyRefused, Role, anyone, predicate_for, refuse_columns, rights_of
-from .types import Convert, PortableType
+from .types import Convert, ConvertAll, PortableType, read_each
 from .writing import CHECK_COLUMN, PolicyTerm, guard_writes
 
 BIND_CTE = "_bound"
@@ -116,29 +116,29 @@ _PostgresBase: Any = PGDialect_asyncpg.statement_compiler
 _SqliteBase: Any = SQLiteDialect_pysqlite.statement_compiler
 
 
-class _PostgresCompiler(_PolicyCompiler, _PostgresBase):  # type: ignore[misc]
+class PostgresCompiler(_PolicyCompiler, _PostgresBase):  # type: ignore[misc]
     pass
 
 
-class _SqliteCompiler(_PolicyCompiler, _SqliteBase):  # type: ignore[misc]
+class SqliteCompiler(_PolicyCompiler, _SqliteBase):  # type: ignore[misc]
     pass
 
 
-class _PostgresDialect(PGDialect_asyncpg):
-    statement_compiler = _PostgresCompiler
+class PostgresDialect(PGDialect_asyncpg):
+    statement_compiler = PostgresCompiler
     supports_statement_cache = True
     tenantry_role: Role | None = None
 
 
-class _SqliteDialect(SQLiteDialect_pysqlite):
-    statement_compiler = _SqliteCompiler
+class SqliteDialect(SQLiteDialect_pysqlite):
+    statement_compiler = SqliteCompiler
     supports_statement_cache = True
     tenantry_role: Role | None = None
 
 
 def dialect_for(kind: str, role: Role | None) -> Any:
     """A dialect that compiles for one role; `role=None` adds no policy (DDL, migrations)."""
-    made: Any = _SqliteDialect if kind == "sqlite" else _PostgresDialect
+    made: Any = SqliteDialect if kind == "sqlite" else PostgresDialect
     dialect = made()
     dialect.tenantry_role = role
     return dialect
@@ -153,7 +153,8 @@ class Compiled:
     """PostgreSQL reads: the statement that binds who asks and reads in one trip; the claims are its last parameter."""
     slots: tuple[tuple[str | None, Any, Convert | None], ...]
     """One per positional parameter: (name given by the caller or None, the constant, how it is written)."""
-    readers: tuple[tuple[int, Convert], ...]
+    readers: tuple[tuple[int, Convert, ConvertAll], ...]
+    """Of the columns that are not taken as they come: which one, how a value is read, how many of them are."""
     columns: tuple[str, ...]
     checked: bool
     """The last column says whether each new row obeys the policy."""
@@ -163,10 +164,11 @@ class Compiled:
 
     def arguments(self, given: dict[str, Any]) -> list[Any]:
         """The positional parameters in order; an unknown or missing name is a KeyError or TypeError."""
-        return [
-            constant if name is None else (given[name] if write is None or given[name] is None else write(given[name]))
-            for name, constant, write in self.slots
-        ]
+        values = []
+        for name, constant, write in self.slots:
+            value = constant if name is None else given[name]
+            values.append(value if write is None or value is None else write(value))
+        return values
 
 
 def compile_statement(statement: Any, kind: str, role: Role) -> Compiled:
@@ -184,7 +186,7 @@ def compile_statement(statement: Any, kind: str, role: Role) -> Compiled:
     columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - the one place that maps rows
     bound = None
     if kind == "postgresql" and role is not Role.SERVICE and isinstance(statement, Select | CompoundSelect):
-        bound = _bind_in_one_trip(compiled.string, len(slots) + 1)
+        bound = bind_in_one_trip(compiled.string, len(slots) + 1)
     return Compiled(
         sql=compiled.string,
         bound_sql=bound,
@@ -212,21 +214,24 @@ def _writer(kind_of_column: Any, dialect: Any, kind: str) -> Convert | None:
     return kind_of_column._cached_bind_processor(dialect)  # type: ignore[no-any-return]  # noqa: SLF001
 
 
-def _readers(compiled: Any, dialect: Any, kind: str) -> list[tuple[int, Convert]]:
-    found: list[tuple[int, Convert]] = []
+def _readers(compiled: Any, dialect: Any, kind: str) -> list[tuple[int, Convert, ConvertAll]]:
+    found: list[tuple[int, Convert, ConvertAll]] = []
     for index, entry in enumerate(compiled._result_columns):  # noqa: SLF001
         if entry.keyname == CHECK_COLUMN:
             continue
+        together: ConvertAll | None = None
         if isinstance(entry.type, PortableType):
             read: Convert | None = entry.type.readers.get(kind)
+            together = entry.type.column_readers.get(kind)
         else:
             read = entry.type._cached_result_processor(dialect, None)  # noqa: SLF001
         if read is not None:
-            found.append((index, read))
+            found.append((index, read, together or read_each(read)))
     return found
 
 
-def _bind_in_one_trip(sql: str, position: int) -> str:
+def bind_in_one_trip(sql: str, position: int) -> str:
+    """PostgreSQL: the statement that binds who asks, given at `position`, and reads in one trip."""
     # OFFSET 0 keeps the planner from flattening the inner query: it depends on the bound row and so runs after it.
     bind = f"WITH {BIND_CTE} AS MATERIALIZED (SELECT set_config('request.jwt.claims', ${position}, true) AS c)"
     fenced = f"SELECT i.* FROM ({sql}) AS i WHERE {BIND_CTE}.c IS NOT NULL OFFSET 0"  # noqa: S608 - a compiled statement

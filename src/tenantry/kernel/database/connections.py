@@ -25,6 +25,22 @@ class Connections:
         self._tidying: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
+    def at_hand(self) -> Any | None:
+        """A connection that is open and asked for without waiting; None when `take` has to look for one."""
+        if self._kept and _is_open(self._kept[-1][0]):
+            return self._kept.pop()[0]
+        return None
+
+    def keep(self, connection: Any) -> bool:
+        """Keep one that came back in order for whoever asks next; False when somebody waits and the pool must know."""
+        if self._waiting:
+            return False
+        loop = asyncio.get_running_loop()
+        self._kept.append((connection, loop.time()))
+        if self._tidying is None:
+            self._tidying = loop.call_later(self._kept_seconds, self._tidy)
+        return True
+
     async def take(self) -> Any:
         """A connection; raises TimeoutError when none comes free in time, or what the driver says."""
         while self._kept:
@@ -41,14 +57,9 @@ class Connections:
 
     async def give_back(self, connection: Any, *, in_order: bool) -> None:
         """Take a connection back. `in_order` says that no transaction is open and nothing was interrupted on it."""
-        if not in_order or self._waiting:
+        if not in_order or not self.keep(connection):
             # Through the pool: it ends what is still running, and wakes up who waits.
             await self._pool.release(connection)
-            return
-        loop = asyncio.get_running_loop()
-        self._kept.append((connection, loop.time()))
-        if self._tidying is None:
-            self._tidying = loop.call_later(self._kept_seconds, self._tidy)
 
     async def close(self, *, timeout_seconds: float) -> None:
         """Close every connection, waiting a moment for those in use."""

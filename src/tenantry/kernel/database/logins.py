@@ -134,3 +134,6 @@ async def _close_database(connection: Any, logins: list[str]) -> None:
         name = await connection.fetchval("SELECT quote_ident($1)", login)
         await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {name}")
     await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    # Bytes that belong to no table, know no policy and fill the disk. An owner who may not say so is only warned.
+    large_objects = "lo_create(oid), lo_creat(int), lo_from_bytea(oid, bytea)"
+    await connection.execute(f"REVOKE EXECUTE ON FUNCTION {large_objects} FROM PUBLIC")

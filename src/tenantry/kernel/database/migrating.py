@@ -1,9 +1,11 @@
 """Running and writing migrations with Alembic. Loaded only when a database is behind, or by `tenantry db`."""
 
 import json
+import os
+import re
 import sqlite3
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from alembic import command
 from alembic.autogenerate import renderers
 from alembic.config import Config
 from alembic.operations import ops
+from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import MetaData, create_engine, event, pool
@@ -22,7 +25,8 @@ from tenantry import migrations
 from ..clock import SystemClock
 from .guards import database_guards, table_guards
 from .postgres import plain_url
-from .sqlite import register_functions
+from .revision import History
+from .sqlite_file import make_file, register_functions
 from .tables import Base
 from .types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
 
@@ -39,45 +43,73 @@ _RENDERED = {
 }
 
 
-async def upgrade(url: str, target: str = "head") -> None:
-    """Bring the database at `url` (the owner's login) to a revision; a failed step leaves nothing behind."""
-    await on_connection(url, lambda config: command.upgrade(config, target))
+async def upgrade(url: str, target: str = "heads", *, histories: Sequence[History] = ()) -> None:
+    """Bring the database at `url` (the owner's login) to a revision, or every history to its newest.
+
+    A failed step leaves nothing behind.
+    """
+    await on_connection(url, lambda config: command.upgrade(config, target), histories)
 
 
-async def downgrade(url: str, target: str) -> None:
-    """Take the database back to a revision: an id, `base`, or `-1` for one step."""
-    await on_connection(url, lambda config: command.downgrade(config, target))
+async def downgrade(url: str, target: str, *, histories: Sequence[History] = ()) -> None:
+    """Take the database back to a revision: an id, `base`, `name@base` for a module's own, or `-1` for one step."""
+    await on_connection(url, lambda config: command.downgrade(config, target), histories)
 
 
-async def revision(url: str, message: str) -> list[Path]:
-    """Write the next migration from the difference between the models and the database at `url`; none, no file."""
+async def revision(
+    url: str, message: str, *, histories: Sequence[History] = (), of: History | None = None
+) -> list[Path]:
+    """Write the next migration from the difference between the models and the database at `url`; none, no file.
+
+    The difference is that of the package's own tables or, with `of`, of that history's: then the file goes into its
+    folder, on its branch, and depends on the package's newest revision.
+    """
     written: list[Path] = []
 
     def write(config: Config) -> None:
-        following = f"{len(revisions()) + 1:04d}"
         config.cmd_opts = Namespace(quiet=True)
-        made: Any = command.revision(config, message, autogenerate=True, rev_id=following)
+        options = config.attributes["options"]
+        options["include_object"] = _only_tables_of(of, histories)
+        made: Any = command.revision(config, message, autogenerate=True, **_place(of))
         written.extend(Path(one.path) for one in (made if isinstance(made, list) else [made]) if one)
 
-    await on_connection(url, write)
+    if of is not None:
+        of.folder.mkdir(parents=True, exist_ok=True)
+    await on_connection(url, write, histories)
     return written
 
 
-def print_sql(kind: str, target: str = "head", *, down: bool = False, write: Callable[[str], object] = print) -> None:
-    """Print the SQL of the migrations for `kind` ("sqlite" or "postgresql") instead of running it."""
-    config = _config(None)
+def print_sql(
+    kind: str,
+    target: str = "heads",
+    *,
+    found: Iterable[str] = (),
+    histories: Sequence[History] = (),
+    write: Callable[[str], object] = print,
+) -> None:
+    """Print the SQL that brings a database of `kind` ("sqlite", "postgresql") from `found` to `target`; run nothing."""
+    config = _config(None, histories)
     config.attributes["dialect"] = kind
     config.stdout = _Lines(write)  # type: ignore[assignment]
-    if down:
-        command.downgrade(config, f"head:{target}", sql=True)
-    else:
-        command.upgrade(config, target, sql=True)
+    script = ScriptDirectory.from_config(config)
+
+    def planned(heads: Any, _context: Any) -> Any:
+        # A private call, but the one that `command.upgrade` is made of; that one takes a single revision to begin at.
+        return script._upgrade_revs(target, heads)  # noqa: SLF001
+
+    with EnvironmentContext(config, script, fn=planned, as_sql=True, starting_rev=tuple(found) or None):
+        script.run_env()
 
 
 def revisions() -> list[tuple[str, str]]:
-    """Every revision from the first to the newest: (id, message)."""
-    script = ScriptDirectory.from_config(_config(None))
+    """Every revision of the package from the first to the newest: (id, message)."""
+    script = script_of()
     return [(one.revision, one.doc) for one in reversed(list(script.walk_revisions()))]
+
+
+def script_of(histories: Sequence[History] = ()) -> ScriptDirectory:
+    """The package's history, and these beside it."""
+    return ScriptDirectory.from_config(_config(None, histories))
 
 
 class _Lines:
@@ -91,30 +123,30 @@ class _Lines:
     def flush(self) -> None: ...
 
 
-async def on_connection(url: str, work: Callable[[Config], Any]) -> None:
+async def on_connection(url: str, work: Callable[[Config], Any], histories: Sequence[History] = ()) -> None:
     """Run `work` with Alembic's configuration for a connection to `url`; what it did is committed at the end."""
     if url.startswith("sqlite"):
-        _on_sqlite(sqlite_path(url), work)
+        _on_sqlite(sqlite_path(url), work, histories)
         return
     engine = create_async_engine(
         plain_url(url).replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=pool.NullPool
     )
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(lambda sync: work(_config(sync)))
+            await connection.run_sync(lambda sync: work(_config(sync, histories)))
             await connection.commit()
     finally:
         await engine.dispose()
 
 
-def _on_sqlite(path: Path, work: Callable[[Config], Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _on_sqlite(path: Path, work: Callable[[Config], Any], histories: Sequence[History]) -> None:
+    make_file(path)
     engine = create_engine(f"sqlite:///{path}", poolclass=pool.NullPool)
     event.listen(engine, "connect", _prepare_sqlite)
     # The driver would commit before DDL; so that a failed migration leaves nothing, we say BEGIN ourselves.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.connect() as connection:
-        work(_config(connection))
+        work(_config(connection, histories))
         connection.commit()
     engine.dispose()
 
@@ -134,10 +166,13 @@ def sqlite_path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def _config(connection: Any, metadata: MetaData = Base.metadata) -> Config:
+def _config(connection: Any, histories: Sequence[History] = (), metadata: MetaData = Base.metadata) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("script_location", _written(FOLDER))
     config.set_main_option("path_separator", "os")
+    if own := [one.folder for one in histories if one.folder.is_dir()]:
+        folders = [FOLDER / "versions", *own]
+        config.set_main_option("version_locations", os.pathsep.join(_written(folder) for folder in folders))
     config.attributes.update(
         connection=connection,
         metadata=metadata,
@@ -148,6 +183,43 @@ def _config(connection: Any, metadata: MetaData = Base.metadata) -> Config:
         },
     )
     return config
+
+
+def _written(folder: Path) -> str:
+    return str(folder.resolve()).replace("%", "%%")  # Alembic's options are read with % as a sign of its own
+
+
+def _place(of: History | None) -> dict[str, Any]:
+    """Where a new migration goes: its name, its branch, its folder, and what it stands on."""
+    if of is None:
+        return {"rev_id": f"{len(revisions()) + 1:04d}"}
+    made = len(of.files())
+    begins = {"head": "base", "branch_label": of.name} if not made else {"head": f"{of.name}@head"}
+    return {
+        "rev_id": f"{of.name}_{made + 1:04d}",
+        "version_path": str(of.folder.resolve()),
+        "depends_on": migrations.HEAD,
+        **begins,
+    }
+
+
+def _only_tables_of(of: History | None, histories: Sequence[History]) -> Callable[..., bool]:
+    others = frozenset().union(*(one.tables for one in histories))
+
+    def included(_item: Any, name: str | None, kind: str, *_rest: Any) -> bool:
+        if kind != "table" or name is None:
+            return True
+        if of is None:
+            return name not in others
+        # A table that is gone from the models is the history's when a migration of it made the table.
+        return name in of.tables or (name not in Base.metadata.tables and _makes(of, name))
+
+    return included
+
+
+def _makes(history: History, table: str) -> bool:
+    making = re.compile(rf"create_table\(\s*['\"]{re.escape(table)}['\"]")
+    return any(making.search(path.read_text(encoding="utf-8")) for path in history.files())
 
 
 def _refuse_dangling(ctx: Any, **_step: Any) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -72,9 +72,13 @@ class PostgresDatabase:
         if connections is not None:
             await connections.close(timeout_seconds=5)
 
-    def unit(self, identity: Identity, *, writes: bool) -> "PostgresUnit":
-        """A unit of work on this login; it takes a connection at its first statement."""
-        return PostgresUnit(self, identity, writes=writes)
+    def unit(self, identity: Identity, *, writes: bool, single: bool = False) -> "PostgresUnit":
+        """A unit of work on this login; it takes a connection at its first statement. See `Unit` for `single`."""
+        return PostgresUnit(self, identity, writes=writes, single=single)
+
+    def at_hand(self) -> Any | None:
+        """A connection that is there without waiting: a coroutine less for most reads. None: `acquire` one."""
+        return None if self._connections is None else self._connections.at_hand()
 
     async def acquire(self) -> Any:
         """A connection of the pool; `DatabaseUnavailable` when none comes free in time."""
@@ -87,7 +91,7 @@ class PostgresDatabase:
 
     async def release(self, connection: Any, *, in_order: bool = False) -> None:
         """Give a connection back; `in_order` when all that ran on it has ended and left nothing behind."""
-        if self._connections is not None:
+        if self._connections is not None and not (in_order and self._connections.keep(connection)):
             await self._connections.give_back(connection, in_order=in_order)
 
 
@@ -96,48 +100,70 @@ class PostgresUnit(Unit):
 
     kind = "postgresql"
 
-    def __init__(self, database: PostgresDatabase, identity: Identity, *, writes: bool) -> None:
-        super().__init__(identity, writes=writes)
+    def __init__(self, database: PostgresDatabase, identity: Identity, *, writes: bool, single: bool = False) -> None:
+        super().__init__(identity, writes=writes, single=single)
         self._database = database
         self._connection: Any = None
 
     async def _fetch(self, compiled: Compiled, arguments: list[Any], *, slow: bool) -> Records:
         del slow
+        if self.single:
+            return await self._alone("fetch", compiled, arguments)  # type: ignore[no-any-return]
         if self.writes:
             connection = await self._begun()
             return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
         if not compiled.reads:
             msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
             raise PolicyRefused(msg)
-        connection, in_order = await self._database.acquire(), False
+        # Each read by itself: between two of them a unit holds nothing.
+        connection, in_order = self._database.at_hand() or await self._database.acquire(), False
         try:
-            records = await self._read(connection, compiled, arguments)
+            records: Records = await self._read(connection, compiled, arguments)
             in_order = True
         finally:
             await self._database.release(connection, in_order=in_order)
         return records
 
-    async def _read(self, connection: Any, compiled: Compiled, arguments: list[Any]) -> Records:
-        """Each read by itself: between two of them a unit holds nothing."""
+    def _read(self, connection: Any, compiled: Compiled, arguments: list[Any]) -> Coroutine[Any, Any, Any]:
         if self.identity.role is Role.ANON:
-            # A role cannot change inside a statement.
-            await self._guarded(connection.execute, self._opening(), [])
-            try:
-                return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
-            finally:
-                await self._guarded(connection.execute, "ROLLBACK", [])
+            return self._read_as_stranger(connection, compiled, arguments)
         if compiled.bound_sql is None:
-            return await self._guarded(connection.fetch, compiled.sql, arguments)  # type: ignore[no-any-return]
+            return self._guarded(connection.fetch, compiled.sql, arguments)
         self._claims = self._claims or self.identity.claims()
-        return await self._guarded(connection.fetch, compiled.bound_sql, [*arguments, self._claims])  # type: ignore[no-any-return]
+        return self._guarded(connection.fetch, compiled.bound_sql, [*arguments, self._claims])
+
+    async def _read_as_stranger(self, connection: Any, compiled: Compiled, arguments: list[Any]) -> Any:
+        # A role cannot change inside a statement.
+        await self._guarded(connection.execute, self._opening(), [])
+        try:
+            return await self._guarded(connection.fetch, compiled.sql, arguments)
+        finally:
+            await self._guarded(connection.execute, "ROLLBACK", [])
 
     async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int:
         if not self.writes:
             msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
             raise PolicyRefused(msg)
-        connection = await self._begun()
-        status: str = await self._guarded(connection.execute, compiled.sql, arguments)
+        if self.single:
+            status: str = await self._alone("execute", compiled, arguments)
+        else:
+            status = await self._guarded((await self._begun()).execute, compiled.sql, arguments)
         return int(status.rpartition(" ")[2])
+
+    async def _alone(self, how: str, compiled: Compiled, arguments: list[Any]) -> Any:
+        """One statement outside of a transaction block: the server commits it before it answers."""
+        self._refuse_more_than_one(compiled)
+        self._hold()
+        connection, in_order = None, False
+        try:
+            connection = self._database.at_hand() or await self._database.acquire()
+            answer = await self._guarded(getattr(connection, how), compiled.sql, arguments)
+            in_order = True
+        finally:
+            self._let_go()
+            if connection is not None:
+                await self._database.release(connection, in_order=in_order)
+        return answer
 
     async def commit(self) -> None:
         if self._broken:
@@ -147,13 +173,14 @@ class PostgresUnit(Unit):
         await self._end("COMMIT")
 
     async def rollback(self) -> None:
-        await self._end("ROLLBACK")
+        if self._connection is not None:
+            await self._end("ROLLBACK")
 
     async def _begun(self) -> Any:
         if self._connection is None:
             self._hold()
             try:
-                self._connection = await self._database.acquire()
+                self._connection = self._database.at_hand() or await self._database.acquire()
                 await self._guarded(self._connection.execute, self._opening(), [])
             except BaseException:
                 await self._end("ROLLBACK")
@@ -214,9 +241,10 @@ async def _prepare_connection(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        format="binary",
-        encoder=lambda value: b"\x01" + encode_json(value),
-        decoder=lambda data: msgspec.json.decode(data[1:]),
+        # As text, which msgspec reads without a function of ours in between; the server writes it out either way.
+        format="text",
+        encoder=lambda value: encode_json(value).decode(),
+        decoder=msgspec.json.decode,
     )
 
 

@@ -1,6 +1,7 @@
 """Looking at a schema, and making it anew: for `tenantry db` and for a server that starts in development."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from .guards import database_guards, table_guards
 from .migrating import on_connection, sqlite_path
 from .postgres import plain_url
-from .revision import VERSION_TABLE, sqlite_revision
+from .revision import VERSION_TABLE, History, sqlite_revisions
 from .tables import Base
 
 LOCK_SECONDS = 10
@@ -38,16 +39,19 @@ BEGIN
 END $$"""
 
 
-async def current(url: str) -> str | None:
-    """The revision the database at `url` is at; None when it has none. Makes nothing, not even an SQLite file."""
+async def current(url: str) -> frozenset[str]:
+    """The revisions the database at `url` is at; none when it has none. Makes nothing, not even an SQLite file.
+
+    One for each history, less those that another one of them stands on.
+    """
     if url.startswith("sqlite"):
-        return sqlite_revision(sqlite_path(url))
+        return sqlite_revisions(sqlite_path(url))
     connection = await asyncpg.connect(plain_url(url))
     try:
         if await connection.fetchval("SELECT to_regclass($1)", f"public.{VERSION_TABLE}") is None:
-            return None
-        found: str | None = await connection.fetchval(f"SELECT version_num FROM public.{VERSION_TABLE}")  # noqa: S608 - a constant
-        return found
+            return frozenset()
+        rows = await connection.fetch(f"SELECT version_num FROM public.{VERSION_TABLE}")  # noqa: S608 - a constant
+        return frozenset(row[0] for row in rows)
     finally:
         await connection.close()
 
@@ -85,12 +89,12 @@ async def drop(url: str) -> None:
         await connection.close()
 
 
-async def create(url: str) -> None:
+async def create(url: str, *, histories: Sequence[History] = ()) -> None:
     """Make the schema straight from the models, without a migration, and say it is the newest revision.
 
     Every room's models must have been imported. For development: two such schemas need not be alike.
     """
-    await on_connection(url, _create)
+    await on_connection(url, _create, histories)
 
 
 def _create(config: Config) -> None:
@@ -102,7 +106,7 @@ def _create(config: Config) -> None:
     for table in Base.metadata.sorted_tables:
         for statement in table_guards(table, kind):
             connection.execute(_verbatim(statement))
-    command.stamp(config, "head")
+    command.stamp(config, "heads")
 
 
 def _verbatim(statement: str) -> Any:

@@ -9,13 +9,11 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..clock import Clock
 from ..policies import PolicyRefused
-from ..windows import window_end, window_start
 from .compiling import Compiled
 from .failures import (
     CheckViolation,
@@ -25,7 +23,7 @@ from .failures import (
     UniqueViolation,
     Unstorable,
 )
-from .types import write_time
+from .sqlite_file import Moment, connect, make_file
 from .units import Identity, Records, Unit
 
 PATIENCE_SECONDS = 5.0
@@ -33,25 +31,6 @@ PATIENCE_SECONDS = 5.0
 # A process that other processes compete with lets go for a moment after each turn of writing; without it, whoever
 # holds the file takes it again before anybody else wakes up (decisions/0002).
 TURN_SECONDS, PAUSE_SECONDS, CONTENDED_SECONDS = 0.005, 0.002, 1.0
-
-
-class Moment:
-    """A clock that stands still while a statement runs: its triggers, defaults and windows then agree on the time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._fixed: datetime | None = None
-
-    def stand(self) -> None:
-        """Stop at the clock's time."""
-        self._fixed = self._clock.now()
-
-    def run(self) -> None:
-        """Follow the clock again."""
-        self._fixed = None
-
-    def now(self) -> datetime:
-        return self._fixed or self._clock.now()
 
 
 class SqliteDatabase:
@@ -81,9 +60,9 @@ class SqliteDatabase:
         self._refused_at = self._turn_began = self._last_write = float("-inf")
 
     async def open(self) -> None:
-        """Open the file, making it and its folder when they are not there."""
+        """Open the file, making it (mode 0600) and its folder when they are not there."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(self.path)
             self.writer = self.connect()
             self.reader = self.connect()
         except (sqlite3.Error, OSError) as error:
@@ -96,9 +75,9 @@ class SqliteDatabase:
                 connection.close()
         self.reader = self.writer = None
 
-    def unit(self, identity: Identity, *, writes: bool) -> "SqliteUnit":
-        """A unit of work; a writing one waits for its turn at its first statement."""
-        return SqliteUnit(self, identity, writes=writes)
+    def unit(self, identity: Identity, *, writes: bool, single: bool = False) -> "SqliteUnit":
+        """A unit of work; a writing one waits for its turn at its first statement. See `Unit` for `single`."""
+        return SqliteUnit(self, identity, writes=writes, single=single)
 
     async def begin(self) -> sqlite3.Connection:
         """BEGIN IMMEDIATE on the writing connection; the caller holds `turn`. Waits while another process writes."""
@@ -127,11 +106,10 @@ class SqliteDatabase:
         """A new connection with the pragmas and functions every statement and trigger relies on."""
         return connect(self.path, self.moment, durable=self.durable)
 
-    def connect_apart(self) -> sqlite3.Connection:
-        """A connection for one statement in a thread, which therefore knows one moment only."""
-        apart = Moment(self.clock)
-        apart.stand()
-        return connect(self.path, apart, durable=self.durable)
+    def connect_apart(self) -> tuple[sqlite3.Connection, Moment]:
+        """A connection for one statement in a thread, with a moment of its own."""
+        moment = Moment(self.clock)
+        return connect(self.path, moment, durable=self.durable), moment
 
 
 class SqliteUnit(Unit):
@@ -139,36 +117,49 @@ class SqliteUnit(Unit):
 
     kind = "sqlite"
 
-    def __init__(self, database: SqliteDatabase, identity: Identity, *, writes: bool) -> None:
-        super().__init__(identity, writes=writes)
+    def __init__(self, database: SqliteDatabase, identity: Identity, *, writes: bool, single: bool = False) -> None:
+        super().__init__(identity, writes=writes, single=single)
         self._database = database
         self._connection: sqlite3.Connection | None = None
 
     async def _fetch(self, compiled: Compiled, arguments: list[Any], *, slow: bool) -> Records:
         if self.writes:
-            connection = await self._begun()
-            return self._guarded(lambda: connection.execute(compiled.sql, arguments).fetchall())  # type: ignore[no-any-return]
-        self._refuse_writing(compiled)
+            return (await self._written(compiled, arguments))[0]
+        if not compiled.reads:
+            self._refuse_writing(compiled)
         if slow:
             return await asyncio.to_thread(self._fetch_apart, compiled, arguments)
         reader = self._database.reader
         if reader is None:
             raise DatabaseUnavailable(internal="the database is not open")
-        return self._guarded(lambda: reader.execute(compiled.sql, arguments).fetchall())  # type: ignore[no-any-return]
+        return self._answered(reader, self._database.moment, compiled, arguments)[0]
 
     def _fetch_apart(self, compiled: Compiled, arguments: list[Any]) -> Records:
-        with closing(self._database.connect_apart()) as connection:
-            return self._told(lambda: connection.execute(compiled.sql, arguments).fetchall())  # type: ignore[no-any-return]
+        connection, moment = self._database.connect_apart()
+        with closing(connection):
+            return self._answered(connection, moment, compiled, arguments)[0]
 
     async def _execute(self, compiled: Compiled, arguments: list[Any]) -> int:
-        self._refuse_writing(compiled)
-        connection = await self._begun()
-        return int(self._guarded(lambda: connection.execute(compiled.sql, arguments).rowcount))
+        if not self.writes:
+            self._refuse_writing(compiled)
+        return (await self._written(compiled, arguments))[1]
 
-    def _refuse_writing(self, compiled: Compiled) -> None:
-        if not self.writes and not compiled.reads:
-            msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
-            raise PolicyRefused(msg)
+    async def _written(self, compiled: Compiled, arguments: list[Any]) -> tuple[Records, int]:
+        if not self.single:
+            return self._answered(await self._begun(), self._database.moment, compiled, arguments)
+        self._refuse_more_than_one(compiled)
+        connection = await self._begun()
+        try:
+            answer = self._answered(connection, self._database.moment, compiled, arguments)
+        except BaseException:
+            await self._end("ROLLBACK")
+            raise
+        await self._end("COMMIT")
+        return answer
+
+    def _refuse_writing(self, compiled: Compiled) -> NoReturn:
+        msg = f"a reading unit was handed a statement that writes: {compiled.sql}"
+        raise PolicyRefused(msg)
 
     async def commit(self) -> None:
         if self._broken:
@@ -178,7 +169,8 @@ class SqliteUnit(Unit):
         await self._end("COMMIT")
 
     async def rollback(self) -> None:
-        await self._end("ROLLBACK")
+        if self._connection is not None:
+            await self._end("ROLLBACK")
 
     async def _begun(self) -> sqlite3.Connection:
         if self._connection is not None:
@@ -217,19 +209,18 @@ class SqliteUnit(Unit):
             self._database.turn.release()
             self._let_go()
 
-    def _guarded(self, call: Callable[[], Any]) -> Any:
-        # In the event loop, where nothing comes between: one statement, one time, as on PostgreSQL.
-        self._database.moment.stand()
+    def _answered(
+        self, connection: sqlite3.Connection, moment: Moment, compiled: Compiled, arguments: list[Any]
+    ) -> tuple[Records, int]:
+        """The rows, and how many were touched. Nothing comes between: one statement, one time, as on PostgreSQL."""
+        moment.stands, moment.fixed = True, None
         try:
-            return self._told(call)
-        finally:
-            self._database.moment.run()
-
-    def _told(self, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
+            cursor = connection.execute(compiled.sql, arguments)
+            return cursor.fetchall(), cursor.rowcount
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             raise self._refused(self._meaning(error)) from error
+        finally:
+            moment.stands = False
 
     def _meaning(self, error: Exception) -> Exception:
         if isinstance(error, OverflowError | UnicodeEncodeError):
@@ -256,31 +247,6 @@ class SqliteUnit(Unit):
             # STRICT refuses the value's type: a sum outgrew 64 bits and became a REAL. Its error has no name here.
             return Unstorable(internal=kind)
         return CheckViolation(what or kind)
-
-
-def connect(path: Path, clock: Clock, *, durable: bool = True) -> sqlite3.Connection:
-    """A connection in autocommit mode (the unit says BEGIN itself) with our pragmas and functions."""
-    connection = sqlite3.connect(path, isolation_level=None, cached_statements=1000, check_same_thread=False, timeout=0)
-    connection.execute("PRAGMA busy_timeout = 1000")  # only while the journal mode is set, which takes a lock
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    register_functions(connection, clock)
-    return connection
-
-
-def register_functions(connection: sqlite3.Connection, clock: Clock) -> None:
-    """The functions of `kernel/sql.py`, so that a frozen clock moves triggers, defaults and windows too."""
-    read, write = datetime.fromisoformat, write_time
-    connection.create_function("tenantry_now", 0, lambda: write(clock.now()))
-    exact: list[tuple[str, Callable[..., Any]]] = [
-        ("tenantry_plus", lambda at, seconds: at and write(read(at) + timedelta(seconds=seconds))),
-        ("tenantry_window_start", lambda per, at: at and write(window_start(per, read(at)))),
-        ("tenantry_window_end", lambda per, at: at and write(window_end(per, read(at)))),
-    ]
-    for name, function in exact:
-        connection.create_function(name, 2, function, deterministic=True)
 
 
 def _try_begin(connection: sqlite3.Connection) -> sqlite3.OperationalError | None:

@@ -28,6 +28,8 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     __policy__: Policy
     __append_only__: bool = False
+    # What the database fills in comes back with the INSERT: a session cannot load it when it is first looked at.
+    __mapper_args__: Any = {"eager_defaults": True}
 
     @classmethod
     def __init_subclass__(cls, **kw: Any) -> None:

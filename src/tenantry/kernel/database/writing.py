@@ -3,7 +3,7 @@
 Part of compiling; the tables that a statement reads are guarded where they are rendered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from typing import Any
 
@@ -34,29 +34,38 @@ def guard_writes(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
     """The statement with the policies of the table it writes; says whether it now returns a check column."""
     if not isinstance(statement, Insert | Update | Delete):
         return statement, False
+    guarded, check = guard_write(statement, kind, role)
+    return (guarded, False) if check is None else (guarded.returning(check.label(CHECK_COLUMN)), True)
+
+
+def guard_write(statement: Any, kind: str, role: Role, *, given: Collection[str] = ()) -> tuple[Any, PolicyTerm | None]:
+    """The statement with the policy in its WHERE, and what must hold of each new row.
+
+    `given` are the columns whose values come with the execution and not with the statement.
+    """
     table = statement.table
     if not isinstance(table, Table):
         msg = f"{role} may not write {table}: a statement writes a table itself, never an alias or a join"
         raise PolicyRefused(msg)
     if isinstance(statement, Insert):
-        return _guard_insert(statement, kind, role)
+        return _guard_insert(statement, kind, role, _written(statement, given))
     # PostgreSQL shows a writer no row that it may not read, so both rules hold, for the old row and for the new.
     allowed = _rule(table, role, _command(statement), Command.READ)
     if isinstance(statement, Update):
-        refuse_columns(table, role, Command.UPDATE, _written(statement))
-        if allowed is not None:
-            return statement.where(allowed).returning(allowed.label(CHECK_COLUMN)), True
-    return (statement if allowed is None else statement.where(allowed)), False
+        refuse_columns(table, role, Command.UPDATE, _written(statement, given))
+    if allowed is None:
+        return statement, None
+    return statement.where(allowed), allowed if isinstance(statement, Update) else None
 
 
-def _guard_insert(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
+def _guard_insert(statement: Any, kind: str, role: Role, written: set[str]) -> tuple[Any, PolicyTerm | None]:
     table = statement.table
-    refuse_columns(table, role, Command.INSERT, _written(statement))
+    refuse_columns(table, role, Command.INSERT, written)
     commands = [Command.INSERT]
     upsert = statement._post_values_clause  # noqa: SLF001 - SQLAlchemy offers no public way to read ON CONFLICT
     if upsert is not None and hasattr(upsert, "update_values_to_set"):
-        written = {key if isinstance(key, str) else key.key for key in dict(upsert.update_values_to_set)}
-        refuse_columns(table, role, Command.UPDATE, written)
+        changed = {key if isinstance(key, str) else key.key for key in dict(upsert.update_values_to_set)}
+        refuse_columns(table, role, Command.UPDATE, changed)
         allowed = _rule(table, role, Command.UPDATE, Command.READ)
         if allowed is not None:
             upsert = copy(upsert)
@@ -70,9 +79,8 @@ def _guard_insert(statement: Any, kind: str, role: Role) -> tuple[Any, bool]:
     elif kind == "postgresql":
         # RETURNING needs the right to read; where the writer has none, row level security alone checks.
         predicate_for(table, role, Command.INSERT)
-        return statement, False
-    check = _rule(table, role, *commands)
-    return (statement, False) if check is None else (statement.returning(check.label(CHECK_COLUMN)), True)
+        return statement, None
+    return statement, _rule(table, role, *commands)
 
 
 def _rule(table: Table, role: Role, *commands: Command) -> PolicyTerm | None:
@@ -91,9 +99,11 @@ def _command(statement: Any) -> Command:
     return Command.UPDATE if isinstance(statement, Update) else Command.DELETE
 
 
-def _written(statement: Any) -> set[str]:
+def _written(statement: Any, given: Collection[str]) -> set[str]:
     # There is no public way to ask which columns are set.
     rows = [statement._values or {}, *(row for rows in statement._multi_values for row in rows)]  # noqa: SLF001
     chosen = [key for row in rows for key in row] + list(getattr(statement, "_select_names", None) or ())
+    columns = set(statement.table.c.keys())
+    named = {key if isinstance(key, str) else key.key for key in chosen} | columns.intersection(given)
     # Without any, SQLAlchemy writes every column.
-    return {key if isinstance(key, str) else key.key for key in chosen} or {one.key for one in statement.table.c}
+    return named or columns

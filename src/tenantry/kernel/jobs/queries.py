@@ -107,6 +107,12 @@ _fail = statement(
     )
 )
 
+_hand_back = statement(
+    update(Jobs)
+    .where(_held)
+    .values(status="queued", attempts=Jobs.attempts - 1, run_at=now(), lease=None, leased_until=None)
+)
+
 _replay = statement(
     update(Jobs)
     .where(Jobs.id == param("id"), Jobs.status == "dead")
@@ -157,6 +163,11 @@ async def finish(db: Unit, job: UUID, lease: UUID) -> bool:
 async def fail(db: Unit, job: UUID, lease: UUID, *, error: str, delay_seconds: int) -> bool:
     """The job failed: it is tried again after the delay, or dead when its attempts are used up."""
     return await db.run(_fail, id=job, held_by=lease, error=error, delay=delay_seconds) == 1
+
+
+async def hand_back(db: Unit, job: UUID, lease: UUID) -> bool:
+    """The job was not finished through no fault of its own: it is due again, and the attempt does not count."""
+    return await db.run(_hand_back, id=job, held_by=lease) == 1
 
 
 async def replay(db: Unit, job: UUID) -> bool:

@@ -6,18 +6,16 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from ..context import Actor, Context, system_context
+from ..context import Context, system_context
 from ..database.failures import DatabaseConflict, DatabaseUnavailable
 from ..ids import new_id
 from ..logs import logger_of
 from ..module import Job
 from ..runtime import Runtime
 from . import queries
+from .slots import GRACE_SECONDS, Slots
 
-LEASE_SECONDS = 120
-BATCH = 10
 IDLE_SECONDS = 0.5
-LONGEST_DELAY_SECONDS = 3600
 COUNT_EVERY_SECONDS = 15
 
 log = logger_of("tenantry.jobs")
@@ -39,39 +37,35 @@ async def enqueue(ctx: Context, job: Job, payload: dict[str, Any], *, once_key: 
     )
 
 
-async def work(runtime: Runtime, stop: asyncio.Event) -> None:
-    """Run jobs until `stop` is set; a database that is away is waited for."""
-    counted_at = float("-inf")
-    while not stop.is_set():
-        try:
-            await plan_periodic(runtime)
-            busy = await run_due(runtime)
-            if monotonic() - counted_at > COUNT_EVERY_SECONDS:
-                await _count(runtime)
-                counted_at = monotonic()
-        except (DatabaseConflict, DatabaseUnavailable) as problem:
-            log.warning("jobs.database_away", reason=problem.internal)
-            busy = 0
-        except Exception:
-            # A worker that ended here would leave every later job undone.
-            log.exception("jobs.worker_failed")
-            busy = 0
-        if not busy:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), IDLE_SECONDS)
+async def work(runtime: Runtime, stop: asyncio.Event, *, grace_seconds: float = GRACE_SECONDS) -> None:
+    """Run jobs until `stop` is set; a database that is away is waited for.
+
+    From then on no job is claimed. Those that run may go on for the grace, then they are interrupted and handed back.
+    It ends `HAND_BACK_SECONDS` after the grace at the latest, whatever the database and the jobs do.
+    """
+    slots = Slots(system_context(runtime), _warn)
+    filling = asyncio.create_task(_keep_filled(runtime, slots))
+    try:
+        await stop.wait()
+    except asyncio.CancelledError:
+        grace_seconds = 0
+        raise
+    finally:
+        await slots.end(filling, grace_seconds=grace_seconds)
 
 
 async def run_due(runtime: Runtime) -> int:
-    """Claim and run one batch; answers how many jobs were run."""
-    lease = new_id()
-    ctx = system_context(runtime)
-    async with ctx.service() as working:
-        claimed = await queries.claim(working.db, lease, limit=BATCH, seconds=LEASE_SECONDS)
-    ended = await asyncio.gather(*(_run(ctx, lease, one) for one in claimed), return_exceptions=True)
-    for failure in ended:
-        if failure is not None:
-            raise failure
-    return len(claimed)
+    """Claim one batch and run it to its end; answers how many jobs were run. Cancelled, it hands them back."""
+    failures: list[BaseException] = []
+    slots = Slots(system_context(runtime), failures.append)
+    try:
+        count = await slots.fill()
+        await slots.wait()
+    finally:
+        await slots.end(grace_seconds=0)
+    if failures:
+        raise failures[0]
+    return count
 
 
 async def plan_periodic(runtime: Runtime) -> None:
@@ -87,6 +81,39 @@ async def plan_periodic(runtime: Runtime) -> None:
     runtime.planned.update((job.name, slot) for job, slot in missing)
 
 
+async def forget_finished(ctx: Context) -> None:
+    """Delete done jobs older than the retention, a bounded batch per unit."""
+    before = ctx.clock.now() - timedelta(days=ctx.settings.jobs_retention_days)
+    deleted = 1
+    while deleted:
+        async with ctx.service() as working:
+            deleted = await queries.forget(working.db, before=before)
+
+
+async def _keep_filled(runtime: Runtime, slots: Slots) -> None:
+    counted_at = float("-inf")
+    while slots.is_open:
+        slots.changed.clear()
+        try:
+            await plan_periodic(runtime)
+            await slots.fill()
+            if monotonic() - counted_at > COUNT_EVERY_SECONDS:
+                await _count(runtime)
+                counted_at = monotonic()
+        except Exception as problem:  # noqa: BLE001 - a worker that ended here would leave every later job undone
+            _warn(problem)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                await slots.changed.wait()
+
+
+def _warn(problem: BaseException) -> None:
+    if isinstance(problem, DatabaseConflict | DatabaseUnavailable):
+        log.warning("jobs.database_away", reason=problem.internal)
+    else:
+        log.error("jobs.worker_failed", exc_info=problem)
+
+
 async def _count(runtime: Runtime) -> None:
     async with system_context(runtime).service(writes=False) as ctx:
         counts = await queries.counts(ctx.db)
@@ -95,39 +122,3 @@ async def _count(runtime: Runtime) -> None:
 
 def _slot(every: timedelta, now: datetime) -> int:
     return int(now.timestamp() // every.total_seconds())
-
-
-async def _run(ctx: Context, lease: Any, claimed: queries.Claimed) -> None:
-    error = await _attempt(ctx, claimed)
-    ctx.runtime.metrics.job_ran(claimed.name, succeeded=error is None)
-    async with ctx.service() as working:
-        if error is None:
-            await queries.finish(working.db, claimed.id, lease)
-            return
-        delay = min(2**claimed.attempts, LONGEST_DELAY_SECONDS)
-        await queries.fail(working.db, claimed.id, lease, error=error, delay_seconds=delay)
-    log.warning("jobs.failed", job=claimed.name, id=str(claimed.id), attempts=claimed.attempts, error=error)
-
-
-async def _attempt(ctx: Context, claimed: queries.Claimed) -> str | None:
-    job = ctx.runtime.jobs.get(claimed.name)
-    if job is None:
-        return f"no room knows a job named {claimed.name}"
-    actor = ctx.actor if claimed.actor_id is None else Actor("user", user_id=claimed.actor_id)
-    try:
-        async with asyncio.timeout(LEASE_SECONDS - 10):
-            await job.run(Context(ctx.runtime, actor, ctx.origin), claimed.payload)
-    except Exception as error:  # noqa: BLE001 - whatever a job raises is its failure, not the worker's
-        # What is no text for a database (NUL, half a surrogate) must not keep the failure from being written down.
-        told = f"{type(error).__name__}: {error}".encode(errors="replace").decode().replace("\0", "?")
-        return told[:500]
-    return None
-
-
-async def forget_finished(ctx: Context) -> None:
-    """Delete done jobs older than the retention, a bounded batch per unit."""
-    before = ctx.clock.now() - timedelta(days=ctx.settings.jobs_retention_days)
-    deleted = 1
-    while deleted:
-        async with ctx.service() as working:
-            deleted = await queries.forget(working.db, before=before)

@@ -1,14 +1,14 @@
 """Sending mail: a row and a job in the caller's transaction, SMTP outside any."""
 
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-import aiosmtplib
-
 from ..context import Context
 from ..database.units import refuse_while_open
+from ..extras import extra
 from ..ids import new_id
 from ..jobs import enqueue
 from ..module import Job
@@ -46,6 +46,15 @@ async def _deliver(ctx: Context, payload: dict[str, Any]) -> None:
 DELIVER = Job("mail.deliver", _deliver)
 
 
+async def forget_sent(ctx: Context, _payload: dict[str, Any]) -> None:
+    """Delete mails that went out longer ago than finished jobs are kept, a bounded batch per unit."""
+    before = ctx.clock.now() - timedelta(days=ctx.settings.jobs_retention_days)
+    deleted = 1
+    while deleted:
+        async with ctx.service() as working:
+            deleted = await queries.forget(working.db, before=before)
+
+
 async def smtp_send(settings: Settings, mail: Mail) -> None:
     """Hand one mail to the SMTP server of `TENANTRY_SMTP_URL` (`smtp://` with STARTTLS where offered, `smtps://`)."""
     refuse_while_open("sending mail")
@@ -53,7 +62,8 @@ async def smtp_send(settings: Settings, mail: Mail) -> None:
         msg = "no SMTP server is configured"
         raise RuntimeError(msg)
     server = urlsplit(settings.smtp_url.get_secret_value())
-    await aiosmtplib.send(
+    # Loaded by the first mail: a server that sends none does without it.
+    await extra("aiosmtplib").send(
         compose(settings.mail_from, mail),
         hostname=server.hostname,
         port=server.port or (465 if server.scheme == "smtps" else 587),

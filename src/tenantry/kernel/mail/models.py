@@ -31,4 +31,5 @@ class Mails(Touched, Base):
         length_between("recipient", 3, 320),
         length_between("subject", 1, 300),
         Index("ix_mails_recipient_id", "recipient", "id"),
+        Index("ix_mails_sent_at", "sent_at"),
     )

@@ -1,12 +1,13 @@
 """All SQL of mails."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from ..database.statements import param, statement
-from ..database.types import Whole
+from ..database.types import UtcDateTime, Whole
 from ..database.units import Unit
 from ..sql import now
 from .models import Mails
@@ -30,6 +31,13 @@ _by_id = statement(select(*_COLUMNS).where(Mails.id == param("id")), Mail)
 _latest = statement(select(*_COLUMNS).order_by(Mails.id.desc()).limit(param("limit", Whole())), Mail)
 _settle = statement(
     update(Mails).where(Mails.id == param("id"), Mails.status == "queued").values(status=param("status"), sent_at=now())
+)
+_forget = statement(
+    delete(Mails).where(
+        Mails.id.in_(
+            select(Mails.id).where(Mails.sent_at < param("before", UtcDateTime())).order_by(Mails.sent_at).limit(1000)
+        )
+    )
 )
 
 
@@ -58,3 +66,8 @@ async def latest(db: Unit, limit: int = 50) -> list[Mail]:
 async def settle(db: Unit, mail: UUID, status: str) -> None:
     """The mail was sent, or kept for the development mailbox."""
     await db.run(_settle, id=mail, status=status)
+
+
+async def forget(db: Unit, *, before: datetime) -> int:
+    """Delete up to 1000 mails that were sent, or kept for the mailbox, before a time."""
+    return await db.run(_forget, before=before)

@@ -203,6 +203,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("mails", schema=None) as batch_op:
         batch_op.create_index("ix_mails_recipient_id", ["recipient", "id"], unique=False)
+        batch_op.create_index("ix_mails_sent_at", ["sent_at"], unique=False)
 
     op.create_table(
         "plans",
@@ -639,6 +640,7 @@ def downgrade() -> None:
     op.drop_table("users")
     op.drop_table("plans")
     with op.batch_alter_table("mails", schema=None) as batch_op:
+        batch_op.drop_index("ix_mails_sent_at")
         batch_op.drop_index("ix_mails_recipient_id")
 
     op.drop_table("mails")

@@ -2,9 +2,13 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
+
+# A declaration names adapters, and reading one loads no framework: kernel is imported for its types only.
+if TYPE_CHECKING:
+    from tenantry.kernel.clock import Clock
 
 Reason = Literal[
     "banned",  # the upstream banned this address for a while
@@ -42,12 +46,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     is_stale: bool
 
 
-class Clock(Protocol):
-    """Tells the time: an aware UTC datetime."""
-
-    def now(self) -> datetime: ...
-
-
 class Feed(Protocol):
     """A running data source; belongs to one event loop. Every failure is a `SourceError`."""
 
@@ -59,7 +57,7 @@ class Feed(Protocol):
 class Adapter(Protocol):
     """What `DataSource(adapter=...)` holds: pure data that knows how to start its feed."""
 
-    def open(self, base_url: str, clock: Clock) -> Feed: ...
+    def open(self, base_url: str, clock: "Clock") -> Feed: ...
 
 
 class SourceError(Exception):

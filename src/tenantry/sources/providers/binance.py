@@ -10,14 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx2
 
-from .base import AnswerInvalid, Clock, HostFailed, Quote, Reading, SymbolUnknown
+from .base import AnswerInvalid, HostFailed, Quote, Reading, SymbolUnknown
 from .binance_ticker import fold_symbol, read_error, read_ticker
 from .gate import Gate
 from .shared import FLIGHTS_MAX, SharedQuotes
+
+if TYPE_CHECKING:
+    from tenantry.kernel.clock import Clock
 
 # Serves market data only and needs no key; api.binance.com refuses some countries and hosted CI runners (451).
 DEFAULT_BASE_URL = "https://data-api.binance.vision"
@@ -57,7 +61,7 @@ class Binance:
         if self.timeout_seconds <= 0 or self.failures_max < 1 or self.open_seconds <= 0:
             raise ValueError("Binance(timeout_seconds, failures_max, open_seconds) are above zero")
 
-    def open(self, base_url: str, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic) -> "BinanceFeed":
+    def open(self, base_url: str, clock: "Clock", *, monotonic: Callable[[], float] = time.monotonic) -> "BinanceFeed":
         """A feed on this host. Close it with `aclose()`. A `base_url` that is not plain http(s) is a ValueError."""
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -71,7 +75,7 @@ class BinanceFeed:
     """A running connection to one Binance host: its client, cache and circuit. Belongs to one event loop."""
 
     def __init__(
-        self, config: Binance, base_url: str, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
+        self, config: Binance, base_url: str, clock: "Clock", *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self.used_weight: int | None = None
         """Request weight of the running minute as last told by the host; None when it told nothing usable."""

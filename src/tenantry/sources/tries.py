@@ -1,4 +1,4 @@
-"""A price asked for on the dashboard: what came of it, in words and figures for people."""
+"""A price tried on the dashboard: what came of it, in words and figures for people."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -53,7 +53,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Tried:
     """What was typed, and either a reading or the problem in its way."""
 
     symbol: str
@@ -67,7 +67,7 @@ class Attempt:
         return self.problem.status if self.problem else 200
 
 
-async def attempt(ctx: Context, symbol: str, *, locale: str) -> Attempt:
+async def try_price(ctx: Context, symbol: str, *, locale: str) -> Tried:
     """Read a price for the dashboard; what the caller may be told becomes part of the page, all else is raised."""
     asked = symbol.strip()
     shown = asked[:SYMBOL_SHOWN_MAX]
@@ -76,8 +76,8 @@ async def attempt(ctx: Context, symbol: str, *, locale: str) -> Attempt:
             raise SymbolMissing
         priced = await actions.read_price(ctx, asked)
     except _REFUSALS as problem:
-        return Attempt(shown, problem=problem)
-    return Attempt(shown, priced=priced, figures=Figures.of(priced.reading.quote, locale))
+        return Tried(shown, problem=problem)
+    return Tried(shown, priced=priced, figures=Figures.of(priced.reading.quote, locale))
 
 
 def _exact(amount: Decimal, locale: str) -> str:

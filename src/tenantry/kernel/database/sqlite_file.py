@@ -1,0 +1,65 @@
+"""The SQLite file: who may read it, and the connections to it with our settings and functions."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ..clock import Clock
+from ..windows import window_end, window_start
+from .types import write_time
+
+
+class Moment:
+    """A clock that stands still while a statement runs: its triggers, defaults and windows then agree on the time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.stands = False
+        self.fixed: datetime | None = None
+        """While it stands: the time that was told first. Most reads never ask for one."""
+
+    def now(self) -> datetime:
+        if not self.stands:
+            return self._clock.now()
+        if self.fixed is None:
+            self.fixed = self._clock.now()
+        return self.fixed
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file (mode 0600), and its folder, where there is none; one that exists is left as it is.
+
+    SQLite gives the `-wal` and `-shm` files beside it the same mode. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One that exists must not even be opened: closing it would end the locks this process holds on it.
+    with suppress(FileExistsError):
+        path.touch(mode=0o600, exist_ok=False)
+
+
+def connect(path: Path, clock: Clock, *, durable: bool = True) -> sqlite3.Connection:
+    """A connection in autocommit mode (the unit says BEGIN itself) with our pragmas and functions."""
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=1000, check_same_thread=False, timeout=0)
+    connection.execute("PRAGMA busy_timeout = 1000")  # only while the journal mode is set, which takes a lock
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    register_functions(connection, clock)
+    return connection
+
+
+def register_functions(connection: sqlite3.Connection, clock: Clock) -> None:
+    """The functions of `kernel/sql.py`, so that a frozen clock moves triggers, defaults and windows too."""
+    read, write = datetime.fromisoformat, write_time
+    connection.create_function("tenantry_now", 0, lambda: write(clock.now()))
+    exact: list[tuple[str, Callable[..., Any]]] = [
+        ("tenantry_plus", lambda at, seconds: at and write(read(at) + timedelta(seconds=seconds))),
+        ("tenantry_window_start", lambda per, at: at and write(window_start(per, read(at)))),
+        ("tenantry_window_end", lambda per, at: at and write(window_end(per, read(at)))),
+    ]
+    for name, function in exact:
+        connection.create_function(name, 2, function, deterministic=True)
