@@ -37,11 +37,13 @@ def run_jobs(
     declared, settings = read_ready(product)
     configure_logs(production=settings.is_production)
 
-    async def work() -> int:
+    async def work() -> int | None:
         async with running(declared, settings, worker=not once) as runtime:
             return await _until_none_is_due(runtime) if once else await _until_told()
 
     ran = asyncio.run(work())
+    if ran is None:
+        raise typer.Exit(130)
     if once:
         plain(f"{ran} jobs were run.")
 
@@ -107,17 +109,27 @@ def _dead_as_json(one: DeadJob) -> dict[str, Any]:
     }
 
 
-async def _until_none_is_due(runtime: Runtime) -> int:
-    # As Ctrl-C, at which asyncio cancels us: the jobs that run are handed back.
-    kept = signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+async def _until_none_is_due(runtime: Runtime) -> int | None:
+    """How many jobs were run; None when a signal ended it, and the jobs that ran were handed back."""
+    # On the loop, so that it works too where whoever started us made the process ignore Ctrl-C.
+    loop, working = asyncio.get_running_loop(), asyncio.ensure_future(_run_all(runtime))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, working.cancel)
     try:
-        total = 0
-        await plan_periodic(runtime)
-        while ran := await run_due(runtime):
-            total += ran
-        return total
+        return await working
+    except asyncio.CancelledError:
+        return None
     finally:
-        signal.signal(signal.SIGTERM, kept)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _run_all(runtime: Runtime) -> int:
+    total = 0
+    await plan_periodic(runtime)
+    while ran := await run_due(runtime):
+        total += ran
+    return total
 
 
 async def _until_told() -> int:
