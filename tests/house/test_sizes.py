@@ -6,7 +6,7 @@ from house.rules import sizes
 from house.rules.tree import PACKAGE, package, plant, sources, unexcused
 
 WIDE_DOORS = {
-    "__init__.py": "the front door: a declaration needs 13 words, an author's own module the rest; at most 20",
+    "__init__.py": "the front door: a declaration needs 13 words, an author's own module the rest; at most 21",
     "product/__init__.py": "the words of the declaration; each is one",
     "testing/__init__.py": "the whole public test kit; authors import from nowhere else",
 }

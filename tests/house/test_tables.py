@@ -14,9 +14,12 @@ from tenantry.kernel.policies import Policy
 
 NULLABLE_OWNERS = {
     "holders.user_id": "a holder is a user, an organization or a workspace: exactly one, says its CHECK",
+    "verification_tokens.user_id": "who signs up is nobody yet",
 }
 OPEN_WORDS = {
     "audit_log.subject_kind": "each room names its own kinds of things, also an author's",
+    "accounts.token_type": "as the provider says it",
+    "accounts.session_state": "as the provider says it",
 }
 RULES = [
     (tables.open_or_loose, {}),

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from tenantry.identity.pages import SIGN_INS_A_MINUTE
+from tenantry.identity.pages.sign_in import SIGN_INS_A_MINUTE
 from tenantry.kernel.attempts import Attempts
 from tenantry.kernel.database import statement
 

@@ -7,6 +7,7 @@ from tenantry.identity import sign_in_providers
 from tenantry.identity.checks import check_sign_in
 from tenantry.kernel import Settings
 from tenantry.kernel.clock import SystemClock
+from tenantry.product import MagicLink, Passkey, Password
 
 OIDC = {"oidc_issuer": "https://id.example.com", "oidc_client_id": "o", "oidc_client_secret": "s"}
 
@@ -53,3 +54,9 @@ def test_production_has_no_demo(product_of):
         for environment in ("development", "production")
     }  # fmt: skip
     assert names == {"development": ["sso", "demo"], "production": ["sso"]}
+
+
+@pytest.mark.parametrize("way", [Password(), MagicLink(), Passkey()])
+def test_a_way_in_without_pages_stops_the_start(way, product_of):
+    found = check_sign_in(product_of(sign_in=[way]), settings_of())
+    assert [(one.level, one.where) for one in found] == [("error", "sign_in[0]")]

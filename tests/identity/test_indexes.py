@@ -14,20 +14,27 @@ from tenantry.kernel.database.sqlite_file import register_functions
 from tenantry.kernel.policies import Role
 
 LOOK_UPS = {
-    "by address": (queries._user_of_email, {"email": "ada@example.com"}, "uq_users_email"),
-    "by account": (queries._account, {"provider": "demo", "subject": "x"}, "uq_accounts_provider"),
-    "by token": (queries._live_session, {"hash": b"x" * 32}, "uq_sessions_token_hash"),
+    "by address": (queries.users._of_email, {"email": "ada@example.com"}, "uq_users_email"),
+    "by account": (queries.accounts._known, {"provider": "demo", "subject": "x"}, "uq_accounts_provider"),
+    "by token": (queries.sessions._live, {"hash": b"x" * 32}, "uq_sessions_token_hash"),
     "of a user": (
-        queries._sessions,
+        queries.sessions._sessions,
         {"user": UUID(int=1), "before": UUID(int=2**128 - 1), "limit": 9},
         "uq_sessions_user_id",
     ),
-    "expired ones": (queries._forget, {"before": datetime(2026, 1, 1, tzinfo=UTC)}, "ix_sessions_expires_at"),
+    "link": (queries.tokens._use, {"hash": b"x" * 32, "purpose": "reset"}, "uq_verification_tokens_token_hash"),
+    "expired tokens": (
+        queries.tokens._forget,
+        {"before": datetime(2026, 1, 1, tzinfo=UTC)},
+        "ix_verification_tokens_expires_at",
+    ),
+    "expired ones": (queries.sessions._forget, {"before": datetime(2026, 1, 1, tzinfo=UTC)}, "ix_sessions_expires_at"),
 }
 # SQLite gives a UNIQUE of the table's own an index without a name of ours.
 UNNAMED = {
     "uq_accounts_provider": "(provider=? AND provider_account_id=?)",
     "uq_sessions_token_hash": "(token_hash=?)",
+    "uq_verification_tokens_token_hash": "(token_hash=?)",
     "uq_sessions_user_id": "(user_id=? AND id<?)",
 }
 
@@ -40,12 +47,15 @@ INSERT INTO users (id, email) SELECT md5('u' || n)::uuid, 'person' || n || '@exa
   FROM generate_series(1, 3000) n;
 INSERT INTO holders (id, kind, user_id, plan) SELECT md5('h' || n)::uuid, 'user', md5('u' || n)::uuid, 'free'
   FROM generate_series(1, 3000) n;
-INSERT INTO accounts (id, user_id, provider, issuer, provider_account_id)
-  SELECT md5('a' || n)::uuid, md5('u' || n)::uuid, 'demo', 'x', n FROM generate_series(1, 3000) n;
-INSERT INTO sessions (id, user_id, token_hash, expires_at)
-  SELECT md5('s' || n)::uuid, md5('u' || n)::uuid, sha256(n::text::bytea), now() + n * interval '1 hour'
+INSERT INTO accounts (id, user_id, type, provider, issuer, provider_account_id)
+  SELECT md5('a' || n)::uuid, md5('u' || n)::uuid, 'oidc', 'demo', 'x', n FROM generate_series(1, 3000) n;
+INSERT INTO sessions (id, user_id, method, token_hash, expires_at)
+  SELECT md5('s' || n)::uuid, md5('u' || n)::uuid, 'demo', sha256(n::text::bytea), now() + n * interval '1 hour'
   FROM generate_series(1, 3000) n;
-ANALYZE users, holders, accounts, sessions;
+INSERT INTO verification_tokens (id, purpose, identifier, token_hash, detail, expires_at)
+  SELECT md5('t' || n)::uuid, 'reset', 'x', sha256(n::text::bytea), '{}', now() + n * interval '1 hour'
+  FROM generate_series(1, 3000) n;
+ANALYZE users, holders, accounts, sessions, verification_tokens;
 """
 
 

@@ -223,7 +223,9 @@ async def test_where_one_is_signed_in(kit):
     listed = (await first.get("/v1/me/sessions")).json()
     assert listed["next_cursor"] is None
     newest, oldest = listed["items"]
-    assert set(oldest) == {"id", "address", "user_agent", "created_at", "expires_at", "current"}
+    assert set(oldest) == {
+        "id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at", "current",
+    }  # fmt: skip
     assert (oldest["user_agent"], oldest["current"], oldest["address"]) == ("First/1.0 (Linux)", True, "127.0.0.1")
     assert (oldest["created_at"], oldest["expires_at"]) == ("2026-03-14T12:00:00Z", "2026-03-14T13:00:00Z")
     assert (len(newest["user_agent"]), newest["current"]) == (500, False)
@@ -305,8 +307,8 @@ async def test_the_queries_themselves_keep_to_one_user(kit):
     hers = (await grace.get("/v1/me/sessions")).json()["items"][0]["id"]
     me = UUID((await grace.get("/v1/me")).json()["id"])
     async with kit.system.service() as ctx:
-        assert await queries.end_by_id(ctx.db, uuid4(), UUID(hers)) is False
-        assert await queries.end_others(ctx.db, me, UUID(hers)) == 0
+        assert await queries.sessions.end_by_id(ctx.db, uuid4(), UUID(hers)) is False
+        assert await queries.sessions.end_others(ctx.db, me, UUID(hers)) == 0
     assert await count(kit, Sessions) == 2
 
 

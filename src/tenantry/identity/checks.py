@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tenantry.kernel import Settings
-from tenantry.product import Finding, OpenIDConnect, Product
+from tenantry.product import Finding, MagicLink, OpenIDConnect, Passkey, Password, Product
 
 from .providers.building import missing_settings
 from .providers.demo import NAME as DEMO
@@ -13,11 +13,13 @@ _TAKEN = ("google", "github", DEMO)
 
 def check_sign_in(product: Product, settings: Settings) -> Sequence[Finding]:
     """Every way in has its credentials, and no two share a name or settings. In development a lack is a warning."""
-    return [*_check_credentials(product, settings), *_check_open_id(product)]
+    return [*_check_credentials(product, settings), *_check_open_id(product), *_check_unfinished(product)]
 
 
 def _check_credentials(product: Product, settings: Settings) -> Iterator[Finding]:
     for index, way in enumerate(product.sign_in):
+        if isinstance(way, Password | MagicLink | Passkey):
+            continue
         if missing := missing_settings(way, settings):
             yield Finding(
                 "error" if settings.is_production else "warning",
@@ -39,6 +41,17 @@ def _check_open_id(product: Product) -> Iterator[Finding]:
             "A second OpenIDConnect() would use the same TENANTRY_OIDC_ settings as the first.",
             "Keep one of them.",
         )
+
+
+def _check_unfinished(product: Product) -> Iterator[Finding]:
+    for index, way in enumerate(product.sign_in):
+        if isinstance(way, Password | MagicLink | Passkey):
+            yield Finding(
+                "error",
+                f"sign_in[{index}]",
+                f"{type(way).__name__}() has no pages yet in this version, so nobody could sign in with it.",
+                "Leave it out for now.",
+            )
 
 
 def _are(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""The two kinds of cookie: the session's token, and the sealed note of a sign-in under way.
+"""The cookies: the session's token, the token of half a sign-in, and the sealed note of a sign-in under way.
 
-In production both carry the prefix `__Host-`: browsers then take them from this host over https only, so that no
+In production all carry the prefix `__Host-`: browsers then take them from this host over https only, so that no
 sibling domain and no plain connection can put one there (RFC 6265bis, 4.1.3.2).
 """
 
@@ -18,11 +18,13 @@ from .providers.base import Pending
 
 PENDING_LIFETIME = timedelta(minutes=10)
 PENDING_MAX = 5
+HALF_LIFETIME = timedelta(minutes=10)
 # Browsers keep no cookie longer than this (RFC 6265bis, 5.5); what a sliding session lasts, its row decides.
 COOKIE_LIFETIME_MAX = timedelta(days=400)
 
 _PURPOSE = "sign-in"
 _TOKEN = re.compile(r"sess_[0-9A-Za-z]{43}")
+_HALF = re.compile(r"second_factor_[0-9A-Za-z]{43}")
 _STATE = re.compile(r"state_[0-9A-Za-z]{43}")
 _STATE_CHARACTERS_NAMED = 22
 
@@ -45,6 +47,24 @@ def keep_session(response: Response, token: str, *, ctx: Context) -> None:
 def drop_session(response: Response, request: Request, settings: Settings) -> None:
     """Take the session's cookie away, if the browser has one."""
     name = _name("session", settings)
+    if _values(request, name):
+        _set(response, name, "", timedelta(0), settings)
+
+
+def keep_half(response: Response, token: str, *, ctx: Context) -> None:
+    """Hand the browser the token of half a sign-in, which a second factor makes whole."""
+    _set(response, _name("half", ctx.settings), token, HALF_LIFETIME, ctx.settings)
+
+
+def half_token(request: Request, settings: Settings) -> str | None:
+    """The request's token of half a sign-in; None when there is none of the right form."""
+    tokens = {value for value in _values(request, _name("half", settings)) if _HALF.fullmatch(value)}
+    return tokens.pop() if len(tokens) == 1 else None
+
+
+def drop_half(response: Response, request: Request, settings: Settings) -> None:
+    """Take the token of half a sign-in away, if the browser has one."""
+    name = _name("half", settings)
     if _values(request, name):
         _set(response, name, "", timedelta(0), settings)
 

@@ -76,3 +76,39 @@ class SessionNotFound(Problem):
     """You have no such session."""
 
     code, status = "identity.session_not_found", 404
+
+
+class UserBanned(Problem):
+    """This account is blocked at present, so it cannot be used. Write to us if you think that is a mistake."""
+
+    code, status = "identity.user_banned", 403
+
+
+class UserNotFound(Problem):
+    """There is no such person here."""
+
+    code, status = "identity.user_not_found", 404
+
+
+class LinkExpired(Problem):
+    """This link has expired, was used before, or was replaced by a newer one. Ask for another."""
+
+    code, status = "identity.link_expired", 400
+
+
+class CodeWrong(Problem):
+    """That code is not right, was used before, or has expired. Look again, or ask for another."""
+
+    code, status = "identity.code_wrong", 400
+
+
+class ConfirmationNeeded(Problem):
+    """Confirm first that it is you: this change can only be made shortly after you proved who you are."""
+
+    code, status = "identity.confirmation_needed", 403
+
+
+class WayInClosed(Problem):
+    """This site does not offer that way of signing in."""
+
+    code, status = "identity.way_in_closed", 404

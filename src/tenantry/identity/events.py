@@ -9,3 +9,27 @@ class UserRegistered(msgspec.Struct, frozen=True):
     """A person signed in for the first time. Announced in the transaction that made the user and the user's holder."""
 
     user_id: UUID
+
+
+class UserProven(msgspec.Struct, frozen=True):
+    """An address that was never proven before is now; whatever somebody had put on that user is gone."""
+
+    user_id: UUID
+
+
+class UserWasBanned(msgspec.Struct, frozen=True):
+    """A person may not come in any more; their sessions have ended."""
+
+    user_id: UUID
+
+
+class UserBanLifted(msgspec.Struct, frozen=True):
+    """A banned person may come in again."""
+
+    user_id: UUID
+
+
+class UserDeletion(msgspec.Struct, frozen=True):
+    """A person's account was closed; their sessions have ended. The rows stay until they are erased."""
+
+    user_id: UUID

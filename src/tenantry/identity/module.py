@@ -5,32 +5,30 @@ from collections.abc import Sequence
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export
 
-from . import queries
-from .api import router as api
+from . import api, pages, queries
 from .checks import check_sign_in
-from .jobs import FORGET_SESSIONS
-from .pages import router as pages
+from .jobs import FORGET_SESSIONS, FORGET_TOKENS
 from .resolving import resolve_session
 
 
-async def _user(ctx: Context) -> queries.User | None:
-    return await queries.user_by_id(ctx.db, ctx.user_id)
+async def _user(ctx: Context) -> queries.users.User | None:
+    return await queries.users.by_id(ctx.db, ctx.user_id)
 
 
-async def _accounts(ctx: Context) -> Sequence[queries.Account]:
-    return await queries.accounts_of(ctx.db, ctx.user_id)
+async def _accounts(ctx: Context) -> Sequence[queries.accounts.Account]:
+    return await queries.accounts.of_user(ctx.db, ctx.user_id)
 
 
-async def _sessions(ctx: Context) -> Sequence[queries.Session]:
-    return await queries.sessions_of(ctx.db, ctx.user_id, limit=1000)
+async def _sessions(ctx: Context) -> Sequence[queries.sessions.Session]:
+    return await queries.sessions.of_user(ctx.db, ctx.user_id, limit=1000)
 
 
 MODULE = Module(
     "identity",
-    routers=[api],
-    pages=[pages],
+    routers=api.ROUTERS,
+    pages=pages.ROUTERS,
     resolvers=[resolve_session],
-    jobs=[FORGET_SESSIONS],
+    jobs=[FORGET_SESSIONS, FORGET_TOKENS],
     checks=[check_sign_in],
     exports=[Export("user", _user), Export("accounts", _accounts), Export("sessions", _sessions)],
     public={
@@ -44,5 +42,6 @@ MODULE = Module(
         "finish_sign_in": "knows or registers a person who is nobody here yet, and writes the session",
         "sign_out": "ends the session of a token, which the API login cannot look for",
         "forget_expired_sessions": "deletes expired sessions of every user",
+        "forget_expired_tokens": "deletes expired verification tokens of everybody",
     },
 )

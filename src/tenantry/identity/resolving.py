@@ -14,7 +14,7 @@ from tenantry.web import refuse_cross_site
 from . import queries
 from .cookies import session_token
 
-SLIDE_EVERY = timedelta(minutes=5)
+TOUCH_EVERY = timedelta(minutes=5)
 
 
 async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None:
@@ -29,25 +29,37 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
     settings = runtime.settings
     refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
     async with system_context(runtime).service(writes=False) as ctx:
-        found = await queries.live_session(ctx.db, token_hash(token))
+        found = await queries.sessions.live(ctx.db, token_hash(token))
     if found is None:
         return None
-    if runtime.product.sliding:
-        await _slide(runtime, found)
-    actor = Actor("user", user_id=found.user_id, session_id=found.id, name=found.name, email=found.email)
+    await _touch(runtime, found)
+    actor = Actor(
+        "user",
+        user_id=found.user_id,
+        session_id=found.id,
+        name=found.name,
+        email=found.email,
+        authenticated_at=found.authenticated_at,
+    )
     holder = Holder(
         found.holder_id, found.kind, found.plan, found.revision, found.period_start, found.period_end
     )  # fmt: skip
     return Resolved(actor, holder)
 
 
-async def _slide(runtime: Runtime, session: queries.LiveSession) -> None:
-    """Begin the session's lifetime anew, but not at every request: a write costs more than the request's reads."""
+async def _touch(runtime: Runtime, session: queries.sessions.LiveSession) -> None:
+    """Note that the session is in use, and begin a sliding one's lifetime anew.
+
+    Not at every request: a write costs more than the request's reads.
+    """
     lifetime = runtime.product.session_lifetime
-    unused = lifetime - (session.expires_at - runtime.clock.now())
-    if unused < min(SLIDE_EVERY, lifetime / 10):
+    every = min(TOUCH_EVERY, lifetime / 10)
+    if session.last_seen_at is not None and runtime.clock.now() - session.last_seen_at < every:
         return
-    # Whoever writes at the same moment slides it just as well, or the next request will.
+    # Whoever writes at the same moment notes it just as well, or the next request will.
     with suppress(DatabaseConflict, DatabaseUnavailable):
         async with system_context(runtime).service() as ctx:
-            await queries.slide(ctx.db, session.id, seconds=int(lifetime.total_seconds()))
+            if runtime.product.sliding:
+                await queries.sessions.slide(ctx.db, session.id, seconds=int(lifetime.total_seconds()))
+            else:
+                await queries.sessions.see(ctx.db, session.id)

@@ -47,6 +47,7 @@ class Actor(msgspec.Struct, frozen=True):
     permissions: frozenset[str] = frozenset()
     name: str | None = None
     email: str | None = None
+    authenticated_at: datetime | None = None
 
 
 class Holder(msgspec.Struct, frozen=True):

@@ -71,6 +71,15 @@ class Vault:
         data_key = self._unwrap(key_id, wrapped, purpose, context)
         return _decrypt(_aes(data_key), cipher, _bound("data", purpose, context))
 
+    def fingerprints(self, text: str, *, purpose: str) -> list[bytes]:
+        """HMAC-SHA256 of a text under each secret, 32 bytes each, the first secret's first.
+
+        For short codes, which a plain hash would give away: store the first, compare with all.
+        """
+        given = text.encode("utf-8", "surrogatepass")
+        keys = [_derived(secret, f"fingerprint/{purpose}") for secret in self._secrets.values()]
+        return [hmac.digest(key, given, "sha256") for key in keys]
+
     def needs_rotation(self, sealed: str) -> bool:
         """Say whether the text is wrapped by another secret than the first; raises SealBroken for nonsense."""
         return _parts(sealed)[0] != self._first

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Request
 
@@ -33,12 +33,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A card on the dashboard: its template and where its values come from."""
+    """A card on the dashboard, or a section of the settings: its template and where its values come from."""
 
     name: str
     template: str
     values: PanelData
     order: int = 50
+    place: Literal["dashboard", "settings"] = "dashboard"
 
 
 @dataclass(frozen=True, slots=True)

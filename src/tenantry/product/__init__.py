@@ -5,7 +5,7 @@ from .declaration import Product
 from .findings import Finding, nearest
 from .limits import UNLIMITED, Count, Gauge, Limited, Meter
 from .plans import Burst, Plan, Price
-from .sign_in import GitHub, Google, OpenIDConnect, SignIn
+from .sign_in import GitHub, Google, MagicLink, OpenIDConnect, Passkey, Password, Provider, SignIn
 from .sources import DataSource
 
 __all__ = [
@@ -18,11 +18,15 @@ __all__ = [
     "GitHub",
     "Google",
     "Limited",
+    "MagicLink",
     "Meter",
     "OpenIDConnect",
+    "Passkey",
+    "Password",
     "Plan",
     "Price",
     "Product",
+    "Provider",
     "SignIn",
     "check_product",
     "nearest",

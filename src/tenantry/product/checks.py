@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .findings import Finding, choose, error, warning
 from .plan_checks import check_limits, check_plans
+from .sign_in import MagicLink, Passkey, Password
 from .words import BILLED, NAME, NAME_RULE, STATUSES, is_switch, repeated
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ SESSION_MIN, SESSION_MAX = timedelta(minutes=1), timedelta(days=400)
 SLUG = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 SLUG_CHARACTERS_MAX = 50
 # /auth/{name}/start shares its first part with these doors.
-SIGN_IN_WORDS_TAKEN = ("signout", "magic-link", "password", "verify")
+SIGN_IN_WORDS_TAKEN = (
+    "signout", "magic-link", "password", "verify", "link", "passkey", "reset", "second-factor", "confirm",
+)  # fmt: skip
+PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MIN_MAX = 8, 64
 
 
 def check_product(product: Product) -> list[Finding]:
@@ -77,12 +81,23 @@ def _check_sign_in(product: Product) -> Iterator[Finding]:
             "Remove one of them; two OpenIDConnect() need two names.",
         )
     for index, way in enumerate(product.sign_in):
+        if isinstance(way, Password):
+            yield from _check_password(f"sign_in[{index}].length_min", way)
+        if isinstance(way, Password | MagicLink | Passkey):
+            continue
         if way.name in SIGN_IN_WORDS_TAKEN:
             yield error(f"sign_in[{index}].name", f'"{way.name}" is the address of another page.', "Rename it.")
         elif not NAME.fullmatch(way.name):
             yield error(f"sign_in[{index}].name", f'"{way.name}" cannot be a name.', NAME_RULE)
         if not way.label.strip():
             yield error(f"sign_in[{index}].label", "The button has no words.", "Say what people sign in with.")
+
+
+def _check_password(where: str, way: Password) -> Iterator[Finding]:
+    if way.length_min < PASSWORD_LENGTH_MIN:
+        yield error(where, f"Passwords of {way.length_min} characters are guessed.", "Ask for 8 or more.")
+    if way.length_min > PASSWORD_LENGTH_MIN_MAX:
+        yield error(where, f"Nobody types {way.length_min} characters.", "Ask for 64 at most.")
 
 
 def _check_source_names(product: Product) -> Iterator[Finding]:

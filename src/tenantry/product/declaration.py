@@ -11,10 +11,11 @@ from .findings import Finding
 from .limits import Count, Gauge, Limited, Meter
 from .plans import Plan
 from .shapes import FrozenMapping, must_be, must_be_text, settle, settle_list
-from .sign_in import GitHub, Google, OpenIDConnect, SignIn
+from .sign_in import GitHub, Google, MagicLink, OpenIDConnect, Passkey, Password, Provider, SignIn
 from .sources import DataSource
 
 L = TypeVar("L", Meter, Gauge, Count)
+W = TypeVar("W", Password, MagicLink, Passkey)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Product:
 
     def __post_init__(self) -> None:
         must_be_text(self, "name", "billed", "tagline", "description")
-        settle_list(self, "sign_in", Google, GitHub, OpenIDConnect)
+        settle_list(self, "sign_in", Google, GitHub, OpenIDConnect, Password, MagicLink, Passkey)
         settle_list(self, "plans", Plan)
         settle_list(self, "sources", DataSource)
         settle_list(self, "modules", object)
@@ -78,6 +79,15 @@ class Product:
         if not self.plans:
             raise LookupError(f"the product {self.name!r} declares no plans")
         return self._plans.get(self.default_plan) or self.plans[0]
+
+    @cached_property
+    def providers(self) -> tuple[Provider, ...]:
+        """The ways in that somebody else vouches for, in declared order."""
+        return tuple(way for way in self.sign_in if isinstance(way, Google | GitHub | OpenIDConnect))
+
+    def way_in(self, kind: type[W]) -> W | None:
+        """The declared `Password()`, `MagicLink()` or `Passkey()`; None when the product does not offer it."""
+        return next((way for way in self.sign_in if isinstance(way, kind)), None)
 
     @cached_property
     def order(self) -> FrozenMapping[str, int]:

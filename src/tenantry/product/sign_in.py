@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .shapes import must_be_text
+from .shapes import must_be, must_be_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +37,46 @@ class OpenIDConnect:
         must_be_text(self, "name", "label")
 
 
-SignIn: TypeAlias = Google | GitHub | OpenIDConnect
+@dataclass(frozen=True, slots=True)
+class Password:
+    """Sign in with an e-mail address and a password.
+
+    `length_min` is in characters (8 to 64). `sign_up=False` lets nobody register this way: only those who came in
+    another way, or were imported, sign in with a password.
+    """
+
+    length_min: int = 8
+    sign_up: bool = True
+    name: str = field(default="password", init=False)
+    label: str = field(default="Password", init=False)
+
+    def __post_init__(self) -> None:
+        must_be(self, "length_min", self.length_min, int)
+        must_be(self, "sign_up", self.sign_up, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class MagicLink:
+    """Sign in with a link, or the code beside it, that is mailed to one's address. `sign_up=False`: as in Password."""
+
+    sign_up: bool = True
+    name: str = field(default="link", init=False)
+    label: str = field(default="E-mail", init=False)
+
+    def __post_init__(self) -> None:
+        must_be(self, "sign_up", self.sign_up, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """Sign in with a passkey (WebAuthn) that was made in the settings before."""
+
+    name: str = field(default="passkey", init=False)
+    label: str = field(default="Passkey", init=False)
+
+
+Provider: TypeAlias = Google | GitHub | OpenIDConnect
+"""A way in that somebody else vouches for."""
+
+SignIn: TypeAlias = Provider | Password | MagicLink | Passkey
 """Anything that may stand in `Product.sign_in`."""

@@ -1,18 +1,4 @@
-"""What is done with users, their accounts and sessions."""
+"""What is done with users, the ways they sign in, and their sessions: one file a subject.
 
-from .demo_people import register_demo_person
-from .people import change_name
-from .sessions import forget_expired_sessions, revoke_other_sessions, revoke_session, sign_out
-from .sign_in import Started, begin_sign_in, finish_sign_in
-
-__all__ = [
-    "Started",
-    "begin_sign_in",
-    "change_name",
-    "finish_sign_in",
-    "forget_expired_sessions",
-    "register_demo_person",
-    "revoke_other_sessions",
-    "revoke_session",
-    "sign_out",
-]
+Every way of signing in ends in `admission.admit`; nothing else starts a session.
+"""

@@ -1,19 +1,79 @@
-"""Sessions end: by their user's wish, or by themselves."""
+"""Sessions begin at the end of a sign-in, get a new token when a person proves more, and end."""
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from tenantry.kernel import Context
+import msgspec
+
+from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
 from tenantry.kernel.context import Actor
 from tenantry.kernel.crypto import token_hash
+from tenantry.kernel.ids import new_token
+from tenantry.kernel.problems import Unauthenticated
 
 from .. import queries
 from ..errors import SessionNotFound
 
+USER_AGENT_CHARACTERS_MAX = 500
 _NONE = UUID(int=0)
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A new session. The token is shown to its browser and to nobody else; the database keeps its hash."""
+
+    user_id: UUID
+    session_id: UUID
+    token: str
+    is_new_user: bool = False
+
+
+async def start_session(
+    ctx: Context,
+    user: UUID,
+    *,
+    method: str,
+    old_token: str | None,
+    account_id: UUID | None = None,
+    is_new: bool = False,
+) -> Started:
+    """Start a session in the open unit on the service login; the one of `old_token` ends (no fixation).
+
+    Only `admit` and the second factor call this: everything else goes through that gate.
+    """
+    session_id, token = new_id(), new_token("sess")
+    acting = replace(ctx, actor=Actor("user", user_id=user, session_id=session_id))
+    if old_token is not None:
+        await queries.sessions.end_by_hash(ctx.db, token_hash(old_token))
+    await queries.sessions.add(
+        ctx.db,
+        id=session_id,
+        user_id=user,
+        account_id=account_id,
+        method=method,
+        token_hash=token_hash(token),
+        address=ctx.origin.address,
+        user_agent=_clipped(ctx.origin.user_agent),
+        seconds=int(ctx.product.session_lifetime.total_seconds()),
+    )
+    await audit(acting, "session.started", subject=("session", session_id), detail={"method": method})
+    return Started(user, session_id, token, is_new)
+
+
+async def renew_session(ctx: Context) -> Started:
+    """Give the caller's session a new token, because they proved who they are or became more; the old one ends.
+
+    In the open unit on the service login. Raises `Unauthenticated` when the session has ended meanwhile.
+    """
+    session_id, token = ctx.actor.session_id, new_token("sess")
+    if session_id is None or not await queries.sessions.renew(
+        ctx.db, ctx.user_id, session_id, token_hash=token_hash(token)
+    ):
+        raise Unauthenticated
+    await audit(ctx, "session.renewed", subject=("session", session_id))
+    return Started(ctx.user_id, session_id, token)
 
 
 async def sign_out(ctx: Context, token: str | None) -> None:
@@ -21,7 +81,7 @@ async def sign_out(ctx: Context, token: str | None) -> None:
     if token is None:
         return
     async with ctx.service() as working:
-        ended = await queries.end_by_hash(working.db, token_hash(token))
+        ended = await queries.sessions.end_by_hash(working.db, token_hash(token))
         if ended is not None:
             person = replace(working, actor=Actor("user", user_id=ended.user_id, session_id=ended.id))
             await audit(person, "session.ended", subject=("session", ended.id))
@@ -29,14 +89,14 @@ async def sign_out(ctx: Context, token: str | None) -> None:
 
 async def revoke_session(ctx: Context, session: UUID) -> None:
     """End one of the caller's own sessions, the current one included. Raises `SessionNotFound`, also for others'."""
-    if not await queries.end_by_id(ctx.db, ctx.user_id, session):
+    if not await queries.sessions.end_by_id(ctx.db, ctx.user_id, session):
         raise SessionNotFound
     await audit(ctx, "session.revoked", subject=("session", session))
 
 
 async def revoke_other_sessions(ctx: Context) -> int:
     """End all of the caller's sessions but the one that asks; answers how many there were."""
-    ended = await queries.end_others(ctx.db, ctx.user_id, ctx.actor.session_id or _NONE)
+    ended = await queries.sessions.end_others(ctx.db, ctx.user_id, ctx.actor.session_id or _NONE)
     if ended:
         await audit(ctx, "session.others_revoked", subject=("user", ctx.user_id), detail={"sessions": ended})
     return ended
@@ -48,4 +108,18 @@ async def forget_expired_sessions(ctx: Context, _payload: dict[str, Any]) -> Non
     deleted = 1
     while deleted:
         async with ctx.service() as working:
-            deleted = await queries.forget_sessions(working.db, before=before)
+            deleted = await queries.sessions.forget(working.db, before=before)
+
+
+async def forget_expired_tokens(ctx: Context, _payload: dict[str, Any]) -> None:
+    """Delete verification tokens that have expired, a bounded batch per unit."""
+    deleted = 1
+    while deleted:
+        async with ctx.service() as working:
+            deleted = await queries.tokens.forget(working.db, before=ctx.clock.now())
+
+
+def _clipped(user_agent: str | None) -> str | None:
+    if user_agent is None:
+        return None
+    return "".join(letter for letter in user_agent[:USER_AGENT_CHARACTERS_MAX] if letter.isprintable()) or None

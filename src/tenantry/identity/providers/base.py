@@ -1,7 +1,7 @@
 """What a sign-in provider does for us, in our nouns."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -54,6 +54,7 @@ class ExternalProfile(msgspec.Struct, frozen=True):
     email_verified: bool
     name: str | None
     image: str | None
+    type: Literal["oauth", "oidc"] = "oidc"
 
 
 class SignInProvider(Protocol):

@@ -2,7 +2,7 @@
 
 from tenantry.kernel import Settings
 from tenantry.kernel.clock import Clock
-from tenantry.product import GitHub, Google, Product, SignIn
+from tenantry.product import GitHub, Google, Product, Provider
 
 from .base import Registration, SignInProvider, SignInProviders
 from .demo import demo
@@ -16,18 +16,18 @@ def sign_in_providers(product: Product, settings: Settings, clock: Clock) -> Sig
 
     In production the demo provider is never built.
     """
-    declared = [_build(way, settings, clock) for way in product.sign_in if not missing_settings(way, settings)]
+    declared = [_build(way, settings, clock) for way in product.providers if not missing_settings(way, settings)]
     if settings.demo_issuer is not None and not settings.is_production:
         declared.append(demo(settings.demo_issuer, clock))
     return SignInProviders(tuple(declared))
 
 
-def missing_settings(way: SignIn, settings: Settings) -> tuple[str, ...]:
+def missing_settings(way: Provider, settings: Settings) -> tuple[str, ...]:
     """The names of the settings that a way in still needs; empty when it works."""
     return tuple(f"TENANTRY_{field.upper()}" for field in _fields(way) if getattr(settings, field) is None)
 
 
-def _fields(way: SignIn) -> tuple[str, ...]:
+def _fields(way: Provider) -> tuple[str, ...]:
     match way:
         case Google():
             return ("google_client_id", "google_client_secret")
@@ -37,7 +37,7 @@ def _fields(way: SignIn) -> tuple[str, ...]:
             return ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
 
 
-def _build(way: SignIn, settings: Settings, clock: Clock) -> SignInProvider:
+def _build(way: Provider, settings: Settings, clock: Clock) -> SignInProvider:
     *_, client_id, secret = (getattr(settings, field) for field in _fields(way))
     registration = Registration(way.name, way.label, client_id, secret.get_secret_value())
     match way:

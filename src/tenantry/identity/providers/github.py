@@ -59,7 +59,7 @@ class GitHubProvider:
             "name": user.get("name") or user.get("login"),
             "picture": user.get("avatar_url"),
         }
-        return external_profile(self._web, claims)
+        return external_profile(self._web, claims, protocol="oauth")
 
 
 def _primary(emails: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a provider told, made fit to be stored. None of it is believed to be short, printable or of the right type."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
@@ -17,7 +17,9 @@ IMAGE_CHARACTERS_MAX = 2000
 _UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-def external_profile(issuer: str, claims: Mapping[str, Any]) -> ExternalProfile:
+def external_profile(
+    issuer: str, claims: Mapping[str, Any], *, protocol: Literal["oauth", "oidc"] = "oidc"
+) -> ExternalProfile:
     """A clean profile from claims as OpenID Connect names them: sub, email, email_verified, name, picture.
 
     A subject that is no text of 1 to 255 printable characters raises ProviderAnswerInvalid. Other values that cannot
@@ -35,6 +37,7 @@ def external_profile(issuer: str, claims: Mapping[str, Any]) -> ExternalProfile:
         email_verified=address is not None and (email_verified is True or email_verified == "true"),
         name=clean_name(claims.get("name")),
         image=_image(claims.get("picture")),
+        type=protocol,
     )
 
 

@@ -243,6 +243,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("image", sa.Text(), nullable=True),
         sa.Column("company", sa.Text(), nullable=True),
+        sa.Column("banned_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("ban_ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("ban_reason", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column(
             "created_at",
@@ -257,6 +260,8 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("email LIKE '%_@_%'", name=op.f("ck_users_email_shaped")),
+        sa.CheckConstraint("ban_ends_at IS NULL OR banned_at IS NOT NULL", name=op.f("ck_users_ban_begins")),
+        sa.CheckConstraint("length(ban_reason) BETWEEN 1 AND 500", name=op.f("ck_users_ban_reason_length")),
         sa.CheckConstraint("length(company) BETWEEN 1 AND 255", name=op.f("ck_users_company_length")),
         sa.CheckConstraint("length(email) BETWEEN 3 AND 255", name=op.f("ck_users_email_length")),
         sa.CheckConstraint("length(image) BETWEEN 1 AND 2000", name=op.f("ck_users_image_length")),
@@ -271,10 +276,20 @@ def upgrade() -> None:
         "accounts",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("provider_account_id", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("scope", sa.Text(), nullable=True),
+        sa.Column("token_type", sa.Text(), nullable=True),
+        sa.Column("access_token", sa.Text(), nullable=True),
+        sa.Column(
+            "access_token_expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True
+        ),
+        sa.Column("refresh_token", sa.Text(), nullable=True),
+        sa.Column("id_token", sa.Text(), nullable=True),
+        sa.Column("session_state", sa.Text(), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column(
             "created_at",
@@ -288,6 +303,7 @@ def upgrade() -> None:
             server_default=_now(),
             nullable=False,
         ),
+        sa.CheckConstraint("type IN ('oauth', 'oidc')", name=op.f("ck_accounts_type_known")),
         sa.CheckConstraint("length(issuer) BETWEEN 1 AND 500", name=op.f("ck_accounts_issuer_length")),
         sa.CheckConstraint("length(provider) BETWEEN 1 AND 50", name=op.f("ck_accounts_provider_length")),
         sa.CheckConstraint(
@@ -299,6 +315,31 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "id", name=op.f("uq_accounts_user_id_id")),
         sqlite_strict=True,
     )
+    op.create_table(
+        "address_changes",
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(email) BETWEEN 3 AND 255", name=op.f("ck_address_changes_email_length")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_address_changes_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_address_changes")),
+        sa.UniqueConstraint("id", name=op.f("uq_address_changes_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("address_changes", schema=None) as batch_op:
+        batch_op.create_index("ix_address_changes_expires_at", ["expires_at"], unique=False)
+
     op.create_table(
         "holders",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
@@ -339,12 +380,154 @@ def upgrade() -> None:
         batch_op.create_index("ix_holders_plan", ["plan"], unique=False)
 
     op.create_table(
+        "passkeys",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("credential_id", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "sign_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+        sa.Column("transports", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("aaguid", sa.Text(), nullable=True),
+        sa.Column("backed_up", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("backed_up IN (true, false)", name=op.f("ck_passkeys_backed_up_flag")),
+        sa.CheckConstraint("length(credential_id) BETWEEN 1 AND 1023", name=op.f("ck_passkeys_credential_id_length")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("ck_passkeys_name_length")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_passkeys_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkeys")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkeys_credential_id")),
+        sa.UniqueConstraint("user_id", "id", name=op.f("uq_passkeys_user_id_id")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "passwords",
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(hash) BETWEEN 1 AND 500", name=op.f("ck_passwords_hash_length")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_passwords_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_passwords")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(code_hash) = 32", name=op.f("ck_recovery_codes_code_hash_length")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_codes")),
+        sa.UniqueConstraint("user_id", "code_hash", name=op.f("uq_recovery_codes_user_id_code_hash")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "totp_secrets",
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "last_step", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_totp_secrets_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_totp_secrets")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "verification_tokens",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("identifier", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("detail", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "purpose IN ('sign-up', 'sign-in', 'reset', 'change-address', 'approve-address', 'second-factor', 'link', 'passkey', 'confirm')",
+            name=op.f("ck_verification_tokens_purpose_known"),
+        ),
+        sa.CheckConstraint(
+            "code_hash IS NULL OR length(code_hash) = 32", name=op.f("ck_verification_tokens_code_hash_length")
+        ),
+        sa.CheckConstraint(
+            "length(identifier) BETWEEN 1 AND 320", name=op.f("ck_verification_tokens_identifier_length")
+        ),
+        sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_verification_tokens_token_hash_length")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_verification_tokens_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verification_tokens")),
+        sa.UniqueConstraint("identifier", "token_hash", name=op.f("uq_verification_tokens_identifier_token_hash")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_verification_tokens_token_hash")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("verification_tokens", schema=None) as batch_op:
+        batch_op.create_index("ix_verification_tokens_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_verification_tokens_user_id_purpose", ["user_id", "purpose"], unique=False)
+
+    op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("account_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("method", sa.Text(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "authenticated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
         sa.Column("last_seen_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("user_agent", sa.Text(), nullable=True),
@@ -355,6 +538,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sessions_expires_later")),
+        sa.CheckConstraint("length(method) BETWEEN 1 AND 50", name=op.f("ck_sessions_method_length")),
         sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_sessions_token_hash_length")),
         sa.CheckConstraint("length(user_agent) BETWEEN 0 AND 500", name=op.f("ck_sessions_user_agent_length")),
         sa.ForeignKeyConstraint(
@@ -542,7 +726,7 @@ def upgrade() -> None:
         "ALTER TABLE accounts ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE accounts FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON accounts FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT SELECT ON accounts TO authenticated",
+        "GRANT SELECT (id, user_id, type, provider, issuer, provider_account_id, email, scope, last_used_at, created_at, updated_at) ON accounts TO authenticated",
         "CREATE POLICY accounts_authenticated_select ON accounts FOR SELECT TO authenticated USING (accounts.user_id = (select tenantry.uid()))",
         "GRANT SELECT ON accounts TO service_role",
         "CREATE POLICY accounts_service_role_select ON accounts FOR SELECT TO service_role USING (true)",
@@ -556,6 +740,24 @@ def upgrade() -> None:
     _run(
         "sqlite",
         "CREATE TRIGGER accounts_touch AFTER UPDATE ON accounts FOR EACH ROW BEGIN UPDATE accounts SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE address_changes ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE address_changes FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON address_changes FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON address_changes TO authenticated",
+        "CREATE POLICY address_changes_authenticated_select ON address_changes FOR SELECT TO authenticated USING (address_changes.user_id = (select tenantry.uid()))",
+        "GRANT DELETE ON address_changes TO authenticated",
+        "CREATE POLICY address_changes_authenticated_delete ON address_changes FOR DELETE TO authenticated USING (address_changes.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON address_changes TO service_role",
+        "CREATE POLICY address_changes_service_role_select ON address_changes FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON address_changes TO service_role",
+        "CREATE POLICY address_changes_service_role_insert ON address_changes FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON address_changes TO service_role",
+        "CREATE POLICY address_changes_service_role_update ON address_changes FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON address_changes TO service_role",
+        "CREATE POLICY address_changes_service_role_delete ON address_changes FOR DELETE TO service_role USING (true)",
     )
     _run(
         "postgresql",
@@ -580,10 +782,98 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "CREATE TRIGGER passkeys_touch BEFORE UPDATE ON passkeys FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE passkeys ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE passkeys FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON passkeys FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON passkeys TO authenticated",
+        "CREATE POLICY passkeys_authenticated_select ON passkeys FOR SELECT TO authenticated USING (passkeys.user_id = (select tenantry.uid()))",
+        "GRANT UPDATE (name) ON passkeys TO authenticated",
+        "CREATE POLICY passkeys_authenticated_update ON passkeys FOR UPDATE TO authenticated USING (passkeys.user_id = (select tenantry.uid())) WITH CHECK (passkeys.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON passkeys TO service_role",
+        "CREATE POLICY passkeys_service_role_select ON passkeys FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON passkeys TO service_role",
+        "CREATE POLICY passkeys_service_role_insert ON passkeys FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON passkeys TO service_role",
+        "CREATE POLICY passkeys_service_role_update ON passkeys FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON passkeys TO service_role",
+        "CREATE POLICY passkeys_service_role_delete ON passkeys FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER passkeys_touch AFTER UPDATE ON passkeys FOR EACH ROW BEGIN UPDATE passkeys SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER passwords_touch BEFORE UPDATE ON passwords FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE passwords ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE passwords FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON passwords FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON passwords TO service_role",
+        "CREATE POLICY passwords_service_role_select ON passwords FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON passwords TO service_role",
+        "CREATE POLICY passwords_service_role_insert ON passwords FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON passwords TO service_role",
+        "CREATE POLICY passwords_service_role_update ON passwords FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON passwords TO service_role",
+        "CREATE POLICY passwords_service_role_delete ON passwords FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER passwords_touch AFTER UPDATE ON passwords FOR EACH ROW BEGIN UPDATE passwords SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE user_id = NEW.user_id; END",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE recovery_codes ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE recovery_codes FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON recovery_codes FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT (id, user_id, used_at, created_at) ON recovery_codes TO authenticated",
+        "CREATE POLICY recovery_codes_authenticated_select ON recovery_codes FOR SELECT TO authenticated USING (recovery_codes.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON recovery_codes TO service_role",
+        "CREATE POLICY recovery_codes_service_role_select ON recovery_codes FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON recovery_codes TO service_role",
+        "CREATE POLICY recovery_codes_service_role_insert ON recovery_codes FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON recovery_codes TO service_role",
+        "CREATE POLICY recovery_codes_service_role_update ON recovery_codes FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON recovery_codes TO service_role",
+        "CREATE POLICY recovery_codes_service_role_delete ON recovery_codes FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE totp_secrets ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE totp_secrets FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON totp_secrets FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT (user_id, confirmed_at, created_at) ON totp_secrets TO authenticated",
+        "CREATE POLICY totp_secrets_authenticated_select ON totp_secrets FOR SELECT TO authenticated USING (totp_secrets.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON totp_secrets TO service_role",
+        "CREATE POLICY totp_secrets_service_role_select ON totp_secrets FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON totp_secrets TO service_role",
+        "CREATE POLICY totp_secrets_service_role_insert ON totp_secrets FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON totp_secrets TO service_role",
+        "CREATE POLICY totp_secrets_service_role_update ON totp_secrets FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON totp_secrets TO service_role",
+        "CREATE POLICY totp_secrets_service_role_delete ON totp_secrets FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE verification_tokens ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE verification_tokens FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON verification_tokens FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON verification_tokens TO service_role",
+        "CREATE POLICY verification_tokens_service_role_select ON verification_tokens FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON verification_tokens TO service_role",
+        "CREATE POLICY verification_tokens_service_role_insert ON verification_tokens FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON verification_tokens TO service_role",
+        "CREATE POLICY verification_tokens_service_role_update ON verification_tokens FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON verification_tokens TO service_role",
+        "CREATE POLICY verification_tokens_service_role_delete ON verification_tokens FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
         "ALTER TABLE sessions ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE sessions FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON sessions FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT SELECT (id, user_id, account_id, expires_at, last_seen_at, address, user_agent, created_at) ON sessions TO authenticated",
+        "GRANT SELECT (id, user_id, account_id, method, expires_at, authenticated_at, last_seen_at, address, user_agent, created_at) ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_select ON sessions FOR SELECT TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
         "GRANT DELETE ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_delete ON sessions FOR DELETE TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
@@ -629,10 +919,23 @@ def downgrade() -> None:
         batch_op.drop_index("ix_sessions_expires_at")
 
     op.drop_table("sessions")
+    with op.batch_alter_table("verification_tokens", schema=None) as batch_op:
+        batch_op.drop_index("ix_verification_tokens_user_id_purpose")
+        batch_op.drop_index("ix_verification_tokens_expires_at")
+
+    op.drop_table("verification_tokens")
+    op.drop_table("totp_secrets")
+    op.drop_table("recovery_codes")
+    op.drop_table("passwords")
+    op.drop_table("passkeys")
     with op.batch_alter_table("holders", schema=None) as batch_op:
         batch_op.drop_index("ix_holders_plan")
 
     op.drop_table("holders")
+    with op.batch_alter_table("address_changes", schema=None) as batch_op:
+        batch_op.drop_index("ix_address_changes_expires_at")
+
+    op.drop_table("address_changes")
     op.drop_table("accounts")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index("uq_users_email")

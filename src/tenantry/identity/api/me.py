@@ -11,8 +11,9 @@ from tenantry.kernel import Read, Write, problems
 from tenantry.kernel.problems import Invalid, Unauthenticated
 from tenantry.web import CrossSiteRefused
 
-from . import actions, queries
-from .errors import SessionNotFound
+from .. import queries
+from ..actions import sessions
+from ..errors import SessionNotFound
 
 router = APIRouter(prefix="/v1/me", tags=["identity"])
 
@@ -25,16 +26,20 @@ class SignedInSession(BaseModel):
     user_agent: str | None
     created_at: datetime
     expires_at: datetime
+    last_seen_at: datetime | None
+    method: str
     current: bool
 
     @classmethod
-    def of(cls, session: queries.Session, current: UUID | None) -> Self:
+    def of(cls, session: queries.sessions.Session, current: UUID | None) -> Self:
         return cls(
             id=session.id,
             address=session.address,
             user_agent=session.user_agent,
             created_at=session.created_at,
             expires_at=session.expires_at,
+            last_seen_at=session.last_seen_at,
+            method=session.method,
             current=session.id == current,
         )
 
@@ -51,7 +56,7 @@ async def list_sessions(
     ctx: Read, limit: Annotated[int, Query(ge=1, le=100)] = 50, cursor: UUID | None = None
 ) -> SignedInSessions:
     """List the browsers the user is signed in with."""
-    found = await queries.sessions_of(ctx.db, ctx.user_id, before=cursor, limit=limit + 1)
+    found = await queries.sessions.of_user(ctx.db, ctx.user_id, before=cursor, limit=limit + 1)
     shown = found[:limit]
     return SignedInSessions(
         items=[SignedInSession.of(one, ctx.actor.session_id) for one in shown],
@@ -66,12 +71,12 @@ async def list_sessions(
 )
 async def revoke_session(session_id: UUID, ctx: Write) -> Response:
     """End one of the user's sessions, also the current one."""
-    await actions.revoke_session(ctx, session_id)
+    await sessions.revoke_session(ctx, session_id)
     return Response(status_code=204)
 
 
 @router.delete("/sessions", status_code=204, responses=problems(CrossSiteRefused, Unauthenticated))
 async def revoke_other_sessions(ctx: Write) -> Response:
     """End all of the user's sessions but the current one."""
-    await actions.revoke_other_sessions(ctx)
+    await sessions.revoke_other_sessions(ctx)
     return Response(status_code=204)

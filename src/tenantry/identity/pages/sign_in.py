@@ -14,10 +14,13 @@ from tenantry.kernel.negotiation import prefers_html
 from tenantry.kernel.problem_handlers import problem_response
 from tenantry.web import page, refuse_cross_site, safe_return_path
 
-from . import actions, cookies
-from .errors import ProviderRefused, ProviderUnreachable, SignInDenied, SignInExpired
-from .providers.base import Answer, Pending, SignInProviders
-from .providers.building import missing_settings
+from .. import cookies
+from ..actions import sessions
+from ..actions import sign_in as actions
+from ..actions.admission import Admission, FactorNeeded
+from ..errors import ProviderRefused, ProviderUnreachable, SignInDenied, SignInExpired
+from ..providers.base import Answer, Pending, SignInProviders
+from ..providers.building import missing_settings
 
 router = APIRouter(include_in_schema=False)
 
@@ -86,7 +89,7 @@ async def sign_out(request: Request, ctx: Open) -> Response:
     settings = ctx.settings
     # Also without a session: another site must not make a browser drop its cookie.
     refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
-    await actions.sign_out(ctx, cookies.session_token(request, settings))
+    await sessions.sign_out(ctx, cookies.session_token(request, settings))
     response = RedirectResponse("/", status_code=303)
     cookies.drop_session(response, request, settings)
     return response
@@ -102,9 +105,21 @@ async def _signed_in(request: Request, pending: Pending | None, ctx: Context) ->
         raise SignInExpired(internal="the callback carries neither a code nor an error")
     answer = Answer(code, query.get("iss"))
     old_token = cookies.session_token(request, ctx.settings)
-    started = await actions.finish_sign_in(ctx, pending, answer, old_token=old_token)
-    response = RedirectResponse(safe_return_path(pending.return_to), status_code=303)
-    cookies.keep_session(response, started.token, ctx=ctx)
+    admission = await actions.finish_sign_in(ctx, pending, answer, old_token=old_token)
+    return let_in(request, ctx, admission, pending.return_to)
+
+
+def let_in(request: Request, ctx: Context, admission: Admission, return_to: str) -> Response:
+    """Send a person on who has shown who they are: with their session, or to the second factor first."""
+    back = safe_return_path(return_to)
+    if isinstance(admission, FactorNeeded):
+        response = RedirectResponse("/auth/second-factor?" + urlencode({"return_to": back}), status_code=303)
+        cookies.keep_half(response, admission.token, ctx=ctx)
+        # Whoever was signed in here before is not the person who is coming.
+        cookies.drop_session(response, request, ctx.settings)
+        return response
+    response = RedirectResponse(back, status_code=303)
+    cookies.keep_session(response, admission.token, ctx=ctx)
     return response
 
 
@@ -144,5 +159,5 @@ def _unavailable(ctx: Context) -> list[Way]:
     """Declared ways in that lack settings; shown in development only, to the developer."""
     if ctx.settings.is_production:
         return []
-    missing = ((way.label, missing_settings(way, ctx.settings)) for way in ctx.product.sign_in)
+    missing = ((way.label, missing_settings(way, ctx.settings)) for way in ctx.product.providers)
     return [Way(label, missing=names) for label, names in missing if names]

@@ -1,0 +1,5 @@
+"""Passwords as slow hashes: argon2id for ours, and the forms that other systems leave behind."""
+
+from .passwords import PASSWORD_CHARACTERS_MAX, HashingBusy, PasswordHashing
+
+__all__ = ["PASSWORD_CHARACTERS_MAX", "HashingBusy", "PasswordHashing"]

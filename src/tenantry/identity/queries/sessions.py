@@ -1,0 +1,198 @@
+"""The sessions: looked up by their token's hash, kept alive, ended."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete, insert, or_, select, update
+
+from tenantry.holders.models import Holders
+from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Bytes, Id, UtcDateTime, Whole
+from tenantry.kernel.sql import now, plus
+
+from ..models import Sessions, Users
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A signed-in browser, without anything that could stand for it."""
+
+    id: UUID
+    method: str
+    address: str | None
+    user_agent: str | None
+    created_at: datetime
+    last_seen_at: datetime | None
+    expires_at: datetime
+
+
+class LiveSession(msgspec.Struct, frozen=True):
+    """Everything a request needs to know about its session, in one row."""
+
+    id: UUID
+    expires_at: datetime
+    authenticated_at: datetime
+    last_seen_at: datetime | None
+    user_id: UUID
+    name: str | None
+    email: str
+    holder_id: UUID
+    kind: str
+    plan: str
+    revision: int
+    period_start: datetime | None
+    period_end: datetime | None
+
+
+class EndedSession(msgspec.Struct, frozen=True):
+    """A session that was just deleted."""
+
+    id: UUID
+    user_id: UUID
+
+
+# The live ones only: expired, banned and deleted are refused here, whether or not a job has come by.
+_live = statement(
+    select(
+        Sessions.id,
+        Sessions.expires_at,
+        Sessions.authenticated_at,
+        Sessions.last_seen_at,
+        Users.id.label("user_id"),
+        Users.name,
+        Users.email,
+        Holders.id.label("holder_id"),
+        Holders.kind,
+        Holders.plan,
+        Holders.revision,
+        Holders.period_start,
+        Holders.period_end,
+    )
+    .join(Users, Users.id == Sessions.user_id)
+    .join(Holders, Holders.user_id == Users.id)
+    .where(
+        Sessions.token_hash == param("hash", Bytes()),
+        Sessions.expires_at > now(),
+        Users.deleted_at.is_(None),
+        or_(Users.banned_at.is_(None), Users.ban_ends_at <= now()),
+    ),
+    LiveSession,
+)
+
+_one = Sessions.id == param("session")
+_of_user = Sessions.user_id == param("user")
+
+_see = statement(update(Sessions).where(_one, Sessions.expires_at > now()).values(last_seen_at=now()))
+_slide = statement(
+    update(Sessions)
+    .where(_one, Sessions.expires_at > now())
+    .values(expires_at=plus(now(), param("seconds", Whole())), last_seen_at=now())
+)
+
+_GIVEN = ("id", "user_id", "account_id", "method", "token_hash", "address", "user_agent")
+_add = statement(
+    insert(Sessions).values(
+        **{name: param(name) for name in _GIVEN},
+        expires_at=plus(now(), param("seconds", Whole())),
+        last_seen_at=now(),
+    )
+)
+_renew = statement(
+    update(Sessions)
+    .where(_of_user, _one, Sessions.expires_at > now())
+    .values(token_hash=param("new_hash", Bytes()), authenticated_at=now())
+)
+
+_ended = (Sessions.id, Sessions.user_id)
+_end_by_hash = statement(
+    delete(Sessions).where(Sessions.token_hash == param("hash", Bytes())).returning(*_ended), EndedSession
+)
+_end_by_id = statement(delete(Sessions).where(_of_user, _one))
+_end_others = statement(delete(Sessions).where(_of_user, Sessions.id != param("kept")))
+_end_all = statement(delete(Sessions).where(_of_user))
+
+_sessions = statement(
+    select(
+        Sessions.id,
+        Sessions.method,
+        Sessions.address,
+        Sessions.user_agent,
+        Sessions.created_at,
+        Sessions.last_seen_at,
+        Sessions.expires_at,
+    )
+    .where(_of_user, Sessions.expires_at > now(), Sessions.id < param("before", Id()))
+    .order_by(Sessions.id.desc())
+    .limit(param("limit", Whole())),
+    Session,
+)
+
+_forget = statement(
+    delete(Sessions).where(
+        Sessions.id.in_(
+            select(Sessions.id)
+            .where(Sessions.expires_at < param("before", UtcDateTime()))
+            .order_by(Sessions.expires_at)
+            .limit(1000)
+        )
+    )
+)
+
+
+async def live(db: Unit, token_hash: bytes) -> LiveSession | None:
+    """The session of a token, with its user and their holder.
+
+    None when it is unknown or expired, or its user is banned or deleted.
+    """
+    return await db.one_or_none(_live, hash=token_hash)
+
+
+async def see(db: Unit, session: UUID) -> None:
+    """Note that a live session was used just now."""
+    await db.run(_see, session=session)
+
+
+async def slide(db: Unit, session: UUID, *, seconds: int) -> None:
+    """Let a live session last `seconds` from now, and note that it was used."""
+    await db.run(_slide, session=session, seconds=seconds)
+
+
+async def add(db: Unit, *, seconds: int, **given: Any) -> None:
+    """Write a session: `id`, `user_id`, `account_id`, `method`, `token_hash`, `address`, `user_agent`."""
+    await db.run(_add, seconds=seconds, **given)
+
+
+async def renew(db: Unit, user: UUID, session: UUID, *, token_hash: bytes) -> bool:
+    """Give a live session another token: its person proved who they are. False when there is none."""
+    return await db.run(_renew, user=user, session=session, new_hash=token_hash) == 1
+
+
+async def end_by_hash(db: Unit, token_hash: bytes) -> EndedSession | None:
+    """Delete the session of a token; None when there is none."""
+    return await db.one_or_none(_end_by_hash, hash=token_hash)
+
+
+async def end_by_id(db: Unit, user: UUID, session: UUID) -> bool:
+    """Delete one of a user's sessions; False when the user has none of that id."""
+    return await db.run(_end_by_id, user=user, session=session) == 1
+
+
+async def end_others(db: Unit, user: UUID, kept: UUID) -> int:
+    """Delete a user's sessions but one; answers how many there were."""
+    return await db.run(_end_others, user=user, kept=kept)
+
+
+async def end_all(db: Unit, user: UUID) -> int:
+    """Delete all of a user's sessions; answers how many there were."""
+    return await db.run(_end_all, user=user)
+
+
+async def of_user(db: Unit, user: UUID, *, before: UUID | None = None, limit: int = 100) -> list[Session]:
+    """A user's live sessions, newest first; `before` is the id of the last one of the page before."""
+    return await db.rows(_sessions, user=user, before=before or UUID(int=2**128 - 1), limit=limit)
+
+
+async def forget(db: Unit, *, before: datetime) -> int:
+    """Delete up to 1000 sessions that expired before a time."""
+    return await db.run(_forget, before=before)
