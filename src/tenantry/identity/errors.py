@@ -100,15 +100,3 @@ class CodeWrong(Problem):
     """That code is not right, was used before, or has expired. Look again, or ask for another."""
 
     code, status = "identity.code_wrong", 400
-
-
-class ConfirmationNeeded(Problem):
-    """Confirm first that it is you: this change can only be made shortly after you proved who you are."""
-
-    code, status = "identity.confirmation_needed", 403
-
-
-class WayInClosed(Problem):
-    """This site does not offer that way of signing in."""
-
-    code, status = "identity.way_in_closed", 404

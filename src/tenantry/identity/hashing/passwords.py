@@ -36,7 +36,7 @@ class HashingBusy(Problem):
 
 
 class PasswordHashing:
-    """argon2id for new passwords; hashes of other systems are verified and upgraded. `ctx.port(PasswordHashing)`.
+    """argon2id for new passwords; hashes of other systems are verified and upgraded. To be opened on the event loop.
 
     At most `at_once` run and `waiting_max` wait; who comes then is answered `HashingBusy` (503). Nothing of it may
     happen while a unit of work is open. Passwords are taken in Unicode's form NFKC, so that two keyboards that write an
