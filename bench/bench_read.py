@@ -130,7 +130,7 @@ async def _asyncpg_limits(database: world.Server, read: Read) -> AsyncIterator[d
     compiled, arguments = _compiled(database.api, read)
     arguments.append(world.as_person(7).claims())
     sql = compiled.bound_sql
-    options: dict[str, Any] = {"min_size": 1, "connection_class": _Unreset}
+    options: dict[str, Any] = {"min_size": 1, "connection_class": Unreset}
     engine = create_async_engine(database.bare_url.replace("postgresql:", "postgresql+asyncpg:", 1))
     async with (
         asyncpg.create_pool(database.api.url, **options) as raw,
@@ -160,7 +160,7 @@ async def _asyncpg_limits(database: world.Server, read: Read) -> AsyncIterator[d
     await engine.dispose()
 
 
-class _Unreset(asyncpg.Connection):  # type: ignore[misc]
+class Unreset(asyncpg.Connection):  # type: ignore[misc]
     def get_reset_query(self) -> str:
         return ""
 

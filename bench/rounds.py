@@ -4,15 +4,26 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from bench.measure import Row, Sample, sample
 
 Operation = Callable[[], Awaitable[object]]
+
+
+class Elsewhere(Protocol):
+    """A way that another process goes and measures."""
+
+    async def sample(self, *, times: int, clients: int) -> Sample:
+        """What a call took when it was made `times` times, shared by `clients` callers; CPU is that process's."""
+
+
+Way = Operation | Elsewhere
 UNITS = {"cpu_us": "CPU µs", "other_cpu_us": "CPU µs", "p50_us": "p50 µs", "per_second": "per second"}
 
 
 async def compare(
-    ways: Mapping[str, Operation],
+    ways: Mapping[str, Way],
     *,
     times: int,
     rounds: int = 7,
@@ -24,7 +35,7 @@ async def compare(
     `others` names the processes that work for a way and whose CPU counts too: a server, a database.
     """
     for way in ways.values():
-        await sample(way, times=max(times // 5, clients), rounds=1, clients=clients)
+        await _once(way, times=max(times // 5, clients), clients=clients)
     best: dict[str, Sample] = {}
     gc.collect()
     gc.freeze()
@@ -32,7 +43,7 @@ async def compare(
         for name, way in ways.items():
             processes = others.get(name, ()) if others else ()
             before = sum(map(_cpu_us, processes))
-            found = await sample(way, times=times, rounds=1, clients=clients)
+            found = await _once(way, times=times, clients=clients)
             if processes:
                 # A server that was sent the last COMMIT is still at work when its answer has arrived.
                 await asyncio.sleep(0.01)
@@ -50,6 +61,12 @@ def ratios(
     return [
         Row(title or ours, figures[ours], UNITS[figure], name, figures[name], target) for name, target in limits.items()
     ]
+
+
+async def _once(way: Way, *, times: int, clients: int) -> Sample:
+    if callable(way):
+        return await sample(way, times=times, rounds=1, clients=clients)
+    return await way.sample(times=times, clients=clients)
 
 
 def _better(one: Sample, other: Sample) -> Sample:

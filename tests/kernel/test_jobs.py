@@ -214,10 +214,10 @@ async def test_jobs_are_counted_and_done_ones_forgotten_in_time(kit: AppKit, pro
     before = {row[1] for row in await jobs_of(kit)}
     assert before == {"done", "dead"}
     await kit.move(days=kit.runtime.settings.jobs_retention_days)
-    await forget_finished(kit.system)
+    await forget_finished(kit.system, {})
     assert {row[1] for row in await jobs_of(kit)} == before
     await kit.move(seconds=1)
-    await forget_finished(kit.system)
+    await forget_finished(kit.system, {})
     assert {row[1] for row in await jobs_of(kit)} == {"dead"}  # a dead letter waits for somebody
 
 

@@ -10,20 +10,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from tenantry.kernel import Context, Settings, new_id
 from tenantry.kernel.context import Actor, Origin
-from tenantry.kernel.database import statement
+from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import CheckViolation, UnitStillOpen
-from tenantry.kernel.jobs import plan_periodic
-from tenantry.kernel.mail import DELIVER, Mail, forget_sent, send_mail
+from tenantry.kernel.jobs import dead, plan_periodic
+from tenantry.kernel.mail import DELIVER, Mail, forget_sent, mail_of, newest_mails, send_mail
 from tenantry.kernel.mail.delivery import compose, smtp_send
 from tenantry.kernel.mail.models import Mails
 from tenantry.kernel.mail.queries import by_id, latest
 from tenantry.testing import AppKit
 
 ADA = UUID(int=1)
+_move = statement(update(Mails).where(Mails.id == param("mail")).values(text=param("sealed")))
 
 
 @dataclass
@@ -111,6 +112,41 @@ async def test_without_a_server_mails_are_kept_to_be_read(kit: AppKit) -> None:
     await kit.run_jobs()
     async with kit.system.service(writes=False) as ctx:
         assert [(one.id, one.status) for one in await latest(ctx.db)] == [(kept, "kept")]
+
+
+async def test_what_a_mail_says_is_sealed_in_its_row_until_and_after_it_went_out(kit: AppKit) -> None:
+    async with kit.system.service() as ctx:
+        mail_id = await send_mail(ctx, "ada@example.com", "Welcome", text="open sesame", html="<p>open sesame</p>")
+        other = await send_mail(ctx, "ada@example.com", "Welcome", text="open sesame")
+    for _ in range(2):
+        row = await stored(kit, mail_id)
+        assert "sesame" not in f"{row.text} {row.html}"
+        async with kit.system.service(writes=False) as ctx:
+            read = await mail_of(ctx, mail_id)
+        assert read is not None
+        assert (read.text, read.html, read.status) == ("open sesame", "<p>open sesame</p>", row.status)
+        await kit.run_jobs()
+    moved = (await stored(kit, other)).text
+    async with kit.system.service() as ctx:
+        await ctx.db.run(_move, mail=mail_id, sealed=moved)
+        assert await mail_of(ctx, mail_id) is None
+        assert await mail_of(ctx, new_id()) is None
+
+
+async def test_a_mail_that_nobody_wants_costs_the_same_statements_and_goes_nowhere(start: Any) -> None:
+    async with listening() as sink:
+        kit: AppKit = await start(smtp_url=f"smtp://127.0.0.1:{sink.port}")
+        counted = set()
+        for wanted in (True, False):
+            async with kit.system.service() as ctx:
+                await send_mail(ctx, "ada@example.com", "Welcome", text="x", html="y", wanted=wanted)
+            counted.add(ctx.db.statements)
+        await kit.run_jobs()
+    assert len(counted) == 1
+    assert len(sink.mails) == 1
+    async with kit.system.service(writes=False) as ctx:
+        assert [(one.recipient, one.status) for one in await newest_mails(ctx.db)] == [("ada@example.com", "sent")]
+        assert await dead(ctx.db) == []
 
 
 async def test_mails_that_went_out_are_forgotten_in_time(kit: AppKit) -> None:

@@ -19,8 +19,8 @@ from tenantry.kernel.jobs.models import Jobs
 from tenantry.kernel.mail import queries as mails
 from tenantry.kernel.mail.models import Mails
 from tenantry.kernel.policies import Role
-from tenantry.usage import queries as usage
 from tenantry.usage.models import UsageCounters
+from tenantry.usage.queries import counters as usage
 
 ROWS, BATCH, MINE = 3000, 200, UUID(int=1)
 
@@ -31,17 +31,17 @@ SERVED: dict[str, tuple[Any, str, Role]] = {
     "hand a job back": (jobs._hand_back, "jobs", Role.SERVICE),
     "replay a job": (jobs._replay, "jobs", Role.SERVICE),
     "the dead jobs": (jobs._dead, "jobs", Role.SERVICE),
-    "forget jobs": (jobs._forget, "jobs", Role.SERVICE),
+    "forget jobs": (jobs.EXPIRED.statement, "jobs", Role.SERVICE),
     "a mail by its id": (mails._by_id, "mails", Role.SERVICE),
     "the newest mails": (mails._latest, "mails", Role.SERVICE),
     "settle a mail": (mails._settle, "mails", Role.SERVICE),
-    "forget mails": (mails._forget, "mails", Role.SERVICE),
+    "forget mails": (mails.EXPIRED.statement, "mails", Role.SERVICE),
     "a holder by its user": (holders._by_user, "holders", Role.SERVICE),
     "a holder by its id": (holders._by_id, "holders", Role.SERVICE),
     "set a plan": (holders._set_plan, "holders", Role.SERVICE),
     "consume": (usage._consume, "holders", Role.SERVICE),
     "move limits": (usage._move_limits, "usage_counters", Role.SERVICE),
-    "forget windows": (usage._forget, "usage_counters", Role.SERVICE),
+    "forget windows": (usage.EXPIRED.statement, "usage_counters", Role.SERVICE),
     "stand": (usage._standing, "usage_counters", Role.SERVICE),
     "stand, as the user": (usage._standing, "usage_counters", Role.AUTHENTICATED),
     "stand for several meters": (usage._open, "usage_counters", Role.SERVICE),

@@ -66,6 +66,13 @@ FAULTS: list[tuple[Product, str, str]] = [
     (replace(GOOD, session_lifetime=60), "session_lifetime", "60 is not a length of time"),  # type: ignore[arg-type]
     (replace(GOOD, session_lifetime=timedelta(seconds=59)), "session_lifetime", "one minute or longer"),
     (replace(GOOD, session_lifetime=timedelta(days=400, seconds=1)), "session_lifetime", "400 days or shorter"),
+    (replace(GOOD, session_lifetime_max=90), "session_lifetime_max", "90 is not a length of time"),  # type: ignore[arg-type]
+    (replace(GOOD, session_lifetime_max=timedelta(days=401)), "session_lifetime_max", "400 days or shorter"),
+    (
+        replace(GOOD, sliding=True, session_lifetime=timedelta(days=91)),
+        "session_lifetime_max",
+        "before one session_lifetime is over",
+    ),
     (replace(GOOD, sliding=1), "sliding", "neither True nor False"),  # type: ignore[arg-type]
     (replace(GOOD, sign_in=[]), "sign_in", "Nobody can sign in"),
     (replace(GOOD, sign_in=[Google(), Google()]), "sign_in[1]", '"google" is there twice'),
@@ -215,6 +222,7 @@ PRODUCTS = st.builds(
     sign_in=st.lists(st.builds(Google) | st.builds(OpenIDConnect, WORDS, WORDS), max_size=3),
     plans=st.lists(PLANS, max_size=3),
     session_lifetime=st.timedeltas() | AMOUNTS,
+    session_lifetime_max=st.timedeltas() | AMOUNTS,
     sliding=AMOUNTS,
     sources=st.lists(SOURCES, max_size=3),
     default_plan=WORDS,

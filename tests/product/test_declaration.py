@@ -142,7 +142,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert made.default_plan == "free"
     assert made.default is made.plans[0]
     assert made.meter_of_sources == REQUESTS
-    assert made.session_lifetime == timedelta(minutes=60)
+    assert (made.session_lifetime, made.session_lifetime_max) == (timedelta(minutes=60), timedelta(days=90))
     assert (made.sliding, made.billed, made.modules) == (False, "user", ())
     plan = Plan("early_bird", price=None)
     assert (plan.display_name, plan.is_active, plan.priority, plan.burst) == ("Early Bird", True, 0, None)

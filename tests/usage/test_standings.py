@@ -14,7 +14,8 @@ from tenantry.holders.models import Plans
 from tenantry.kernel import new_id
 from tenantry.kernel.context import Actor
 from tenantry.kernel.database import param, statement
-from tenantry.usage import decide, standing, standings
+from tenantry.usage import Leases, decide
+from tenantry.usage.queries.counters import standing, standings
 
 requests, tokens, exports = Meter("requests", per="day"), Meter("tokens", per="month"), Meter("exports", per="day")
 set_limits = statement(update(Plans).where(Plans.name == param("plan")).values(limits=param("limits")))
@@ -47,6 +48,7 @@ async def test_all_meters_at_once_stand_as_each_by_itself(kit, day):
         await to_plan(kit, ada, plan)
         for meter in (requests, tokens, exports):
             await decide(kit.system, ada.id, meter, 2)
+        await kit.runtime.port(Leases).settle()
         async with kit.system.service(writes=False) as ctx:
             each = {m: await standing(ctx.db, ada.id, m.name, per=m.per) for m in PRODUCT.meters}
             assert await standings(ctx.db, ada.id, PRODUCT.meters) == each

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 import tenantry
-from tenantry.identity import SignInProviders, sign_in_providers
-from tenantry.kernel import Context, Module, Settings, problems
+from tenantry.identity import PasswordHashing, SignInProviders, sign_in_providers
+from tenantry.kernel import Context, Module, Settings
 from tenantry.kernel.body_limit import BodyLimit
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.crypto import Vault
@@ -20,15 +20,24 @@ from tenantry.kernel.health import Metrics, health_router
 from tenantry.kernel.http import Frame
 from tenantry.kernel.logs import access_log
 from tenantry.kernel.problem_handlers import install_problem_handlers
-from tenantry.kernel.problems import Internal, Invalid, Malformed, TooLarge, UnsupportedMediaType, WrongHost
+from tenantry.kernel.problems import (
+    Internal,
+    Invalid,
+    Malformed,
+    TooLarge,
+    UnsupportedMediaType,
+    WrongHost,
+    with_common,
+)
 from tenantry.kernel.raw_input import repeatable_queries
 from tenantry.kernel.routing import index_routes
 from tenantry.kernel.runtime import Runtime
 from tenantry.kernel.secret_file import development_secret
-from tenantry.product import Product
+from tenantry.product import Password, Product
 from tenantry.site import layout_of
 from tenantry.sources import Feeds
-from tenantry.web import create_templates, install, problem_page
+from tenantry.usage import Leases
+from tenantry.web import Letters, create_templates, install, problem_page
 
 from .checks import modules_of, refuse_errors
 from .databases import build_databases
@@ -36,7 +45,8 @@ from .lifespan import Resource, lifespan_of, schema_revisions
 
 PACKAGE = Path(tenantry.__file__).parent
 BODY_BYTES_MAX = 1024 * 1024
-COMMON_PROBLEMS = problems(Malformed, Invalid, TooLarge, UnsupportedMediaType, WrongHost, Internal)
+_RESOURCES = (Feeds, Leases, PasswordHashing, SignInProviders)
+COMMON_PROBLEMS = (Malformed, Invalid, TooLarge, UnsupportedMediaType, WrongHost, Internal)
 
 
 def create_app(
@@ -57,9 +67,10 @@ def create_app(
     clock = clock or SystemClock()
     settings = with_development_secret(settings)
     modules = modules_of(product)
-    ports = build_ports(product, settings, clock)
+    own_templates = [one.templates for one in modules if one.templates]
+    ports = build_ports(product, settings, clock, own_templates)
     runtime = _runtime(product, settings, clock, modules, ports)
-    resources: list[Resource] = [port for port in ports.values() if isinstance(port, Feeds | SignInProviders)]
+    resources: list[Resource] = [port for port in ports.values() if isinstance(port, _RESOURCES)]
     app = FastAPI(
         title=product.name,
         version=tenantry.__version__,
@@ -73,7 +84,7 @@ def create_app(
     app.state.runtime = runtime
     install_problem_handlers(app, page=problem_page)
     _add_routes(app, runtime, modules)
-    _add_pages(app, settings, [one.templates for one in modules if one.templates])
+    _add_pages(app, settings, own_templates)
     index_routes(app)
     _wrap(app, settings, runtime, log_requests=log_requests)
     return app
@@ -87,12 +98,19 @@ def with_development_secret(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_keys": (development_secret(folder / "secret_key"),)})
 
 
-def build_ports(product: Product, settings: Settings, clock: Clock) -> dict[type, object]:
-    """What rooms reach through `ctx.port`: the outside world, one object a kind."""
-    return {
+def build_ports(
+    product: Product, settings: Settings, clock: Clock, templates: Sequence[Path] = ()
+) -> dict[type, object]:
+    """What rooms reach through `ctx.port`: the outside world, slow work and mail, one object a kind."""
+    ports: dict[type, object] = {
         Feeds: Feeds.of(product, clock, binance_base_url=settings.binance_base_url),
         SignInProviders: sign_in_providers(product, settings, clock),
+        Leases: Leases(clock),
+        Letters: Letters(product.name, settings.public_url, templates),
     }
+    if product.way_in(Password) is not None:
+        ports[PasswordHashing] = PasswordHashing()
+    return ports
 
 
 def _runtime(
@@ -137,8 +155,8 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
     for route in app.routes:
         if isinstance(route, APIRoute):
             route.include_in_schema = route.include_in_schema and id(route) not in pages
-            # What the frame and the parser may answer to any request; a route's own word goes before it.
-            route.responses = {**COMMON_PROBLEMS, **route.responses}
+            # What the frame and the parser may answer to any request, beside the route's own word.
+            route.responses = with_common(route.responses, *COMMON_PROBLEMS)
 
 
 def _add_pages(app: FastAPI, settings: Settings, own: Sequence[Path]) -> None:

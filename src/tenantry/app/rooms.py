@@ -1,10 +1,9 @@
 """Every room's module, from the lowest floor to the highest: the order in which handlers run and panels are asked."""
 
 from datetime import timedelta
-from typing import Any
 
 from tenantry.identity.module import MODULE as IDENTITY
-from tenantry.kernel import Context, Module
+from tenantry.kernel import Module
 from tenantry.kernel.attempts import forget_attempts
 from tenantry.kernel.jobs import forget_finished
 from tenantry.kernel.mail import DELIVER, forget_sent
@@ -13,16 +12,11 @@ from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
 from tenantry.usage.module import MODULE as USAGE
 
-
-async def _forget_jobs(ctx: Context, _payload: dict[str, Any]) -> None:
-    await forget_finished(ctx)
-
-
 KERNEL = Module(
     "kernel",
     jobs=[
         DELIVER,
-        Job("jobs.forget_finished", _forget_jobs, every=timedelta(hours=1)),
+        Job("jobs.forget_finished", forget_finished, every=timedelta(hours=1)),
         Job("mail.forget_sent", forget_sent, every=timedelta(hours=1)),
         Job("attempts.forget", forget_attempts, every=timedelta(hours=1)),
     ],
@@ -36,6 +30,7 @@ KERNEL = Module(
         "jobs": "claims and settles everybody's jobs",
         "mail": "reads the mail it delivers",
         "attempts": "counts for strangers",
+        "retention": "deletes what was kept long enough, whosever it was",
     },
 )
 

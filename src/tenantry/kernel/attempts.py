@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import msgspec
-from sqlalchemy import Index, case, delete, select
+from sqlalchemy import Index, case, update
 from sqlalchemy.dialects.postgresql import insert
 
 from .context import Context
@@ -19,6 +19,7 @@ from .database.tables import Base, Touched, column, length_between
 from .database.types import UtcDateTime, Whole, Words
 from .policies import Policy
 from .problems import Problem
+from .retention import expired, forget
 from .sql import now, plus
 
 KEY_LENGTH_MAX = 300
@@ -64,11 +65,10 @@ _count = statement(
     _Counted,
 )
 
-_forget = statement(
-    delete(Attempts).where(
-        Attempts.key.in_(select(Attempts.key).where(Attempts.ends_at < now()).order_by(Attempts.ends_at).limit(1000))
-    )
+_give_back = statement(
+    update(Attempts).where(Attempts.key == param("key"), Attempts.count > 0).values(count=Attempts.count - 1)
 )
+EXPIRED = expired(Attempts.ends_at)
 
 
 def network(address: str | None) -> str:
@@ -89,11 +89,20 @@ async def attempt(ctx: Context, key: str, *, most: int, within: timedelta) -> No
 
     Raises `TooManyAttempts` (429 with Retry-After) from the `most + 1`th on, until `within` has passed since the first.
     """
-    async with ctx.service() as working:
+    async with ctx.service(single=True) as working:
         counted = await working.db.one(_count, key=_fitting(key), seconds=int(within.total_seconds()))
     if counted.count > most:
         wait = max(1, int((counted.ends_at - ctx.clock.now()).total_seconds()) + 1)
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
+
+
+async def give_back(ctx: Context, key: str) -> None:
+    """Take one counted attempt back, because it turned out right; `ctx` has no open unit.
+
+    Only its own: were the whole count cleared, whoever knows one right password could guess at others for ever.
+    """
+    async with ctx.service(single=True) as working:
+        await working.db.run(_give_back, key=_fitting(key))
 
 
 def _fitting(key: str) -> str:
@@ -102,8 +111,5 @@ def _fitting(key: str) -> str:
 
 
 async def forget_attempts(ctx: Context, _payload: dict[str, Any]) -> None:
-    """Delete windows that have ended, a bounded batch per unit."""
-    deleted = 1
-    while deleted:
-        async with ctx.service() as working:
-            deleted = await working.db.run(_forget)
+    """Delete windows that have ended."""
+    await forget(ctx, EXPIRED, before=ctx.clock.now())

@@ -1,13 +1,19 @@
 """Time is handed in, always aware and always UTC."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time. `now()` is an aware datetime in UTC."""
+    """Tells the time. `now()` is an aware datetime in UTC.
+
+    `monotonic()` is seconds since some moment, for how long something may last: nobody sets it back or forth.
+    """
 
     def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
 
 
 class SystemClock:
@@ -16,23 +22,36 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
 
 class FrozenClock:
-    """A clock for tests: it stands still until it is moved or set. Naive times are refused (ValueError)."""
+    """A clock for tests: it stands still until it is moved or set. Naive times are refused (ValueError).
+
+    Its monotonic time goes on by itself, and leaps when the clock is moved forwards: what may last for a second is over
+    after `move(days=1)`.
+    """
 
     def __init__(self, now: datetime) -> None:
         self._now = _utc(now)
+        self._leapt = 0.0
 
     def now(self) -> datetime:
         return self._now
 
+    def monotonic(self) -> float:
+        return time.monotonic() + self._leapt
+
     def set(self, now: datetime) -> None:
         """Jump to a time, forwards or back."""
-        self._now = _utc(now)
+        wanted = _utc(now)
+        self._leapt += max(0.0, (wanted - self._now).total_seconds())
+        self._now = wanted
 
     def move(self, by: timedelta | None = None, **parts: float) -> datetime:
         """Go on by a timedelta or by its parts (`move(minutes=5)`, `move(days=-1)`); return the new time."""
-        self._now += (by or timedelta()) + timedelta(**parts)
+        self.set(self._now + (by or timedelta()) + timedelta(**parts))
         return self._now
 
 

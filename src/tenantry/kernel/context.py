@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 from fastapi import Depends, Request
 
-from .database.units import ANONYMOUS, SERVICE, Identity, Unit
+from .database.units import ANONYMOUS, Identity, Unit
+from .database.units import SERVICE as SERVICE  # noqa: PLC0414 - handed on, for who reads before there is a context
 from .policies import Role
 from .problems import Forbidden, Unauthenticated
 

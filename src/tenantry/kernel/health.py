@@ -92,6 +92,10 @@ class Metrics:
             "tenantry_jobs", "Background jobs in the database, by status.", ("status",), registry=self.registry
         )
 
+        self._forgotten = Counter(
+            "tenantry_rows_forgotten", "Rows deleted after their time, by table.", ("table",), registry=self.registry
+        )
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request. `route` is a template, never an address."""
         self._answered.add(method, route, status, seconds)
@@ -99,6 +103,10 @@ class Metrics:
     def job_ran(self, job: str, *, succeeded: bool) -> None:
         """Count one run of a background job."""
         self._jobs_run.labels(job, "done" if succeeded else "failed").inc()
+
+    def forgot(self, table: str, rows: int) -> None:
+        """Count rows that a clean-up deleted."""
+        self._forgotten.labels(table).inc(rows)
 
     def jobs_stand(self, counts: Mapping[str, int]) -> None:
         """Show how many jobs stand at each status."""

@@ -85,6 +85,21 @@ def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return {status: _documented(list(found.values())) for status, found in sorted(by_status.items())}
 
 
+def with_common(
+    responses: Mapping[int | str, dict[str, Any]], *common: type[Problem]
+) -> dict[int | str, dict[str, Any]]:
+    """What a route answers by its own word, and what any route may answer; those of one status together."""
+    known = {cls.code: cls for cls in all_problems()}
+    found = {**problems(*common), **responses}
+    for status in responses.keys() & problems(*common).keys():
+        content = responses[status].get("content", {}).get(MEDIA_TYPE)
+        if content is not None:
+            codes = content["schema"]["properties"]["code"]["enum"]
+            own = [known[code] for code in codes]
+            found |= problems(*own, *(cls for cls in common if cls.status == status))
+    return found
+
+
 def all_problems(package: str | None = None) -> list[type[Problem]]:
     """Return every concrete problem that is loaded, or those of one package, in the order of the codes."""
     found = {cls for cls in _below(Problem) if "code" in cls.__dict__}

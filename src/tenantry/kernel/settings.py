@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     google_client_secret: Secret | None = Field(default=None, description="Its secret.")
     github_client_id: str | None = Field(default=None, description="Client id of sign-in with GitHub.")
     github_client_secret: Secret | None = Field(default=None, description="Its secret.")
+    github_base_url: Web = Field(
+        default="https://github.com", description="Where GitHub is; another one for a GitHub Enterprise Server."
+    )
     oidc_issuer: Web | None = Field(default=None, description="Issuer of sign-in with OpenID Connect.")
     oidc_client_id: str | None = Field(default=None, description="Client id at that issuer.")
     oidc_client_secret: Secret | None = Field(default=None, description="Its secret.")

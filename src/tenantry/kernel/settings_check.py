@@ -138,7 +138,7 @@ def _check_encryption(settings: Settings) -> Iterator[Finding]:
             "The connection to the database is not encrypted for certain.",
             "Add sslmode=verify-full to the address (or verify-ca, or require).",
         )
-    for field in ("oidc_issuer", *(f"{provider}_base_url" for provider in _PROVIDERS)):
+    for field in ("oidc_issuer", "github_base_url", *(f"{provider}_base_url" for provider in _PROVIDERS)):
         address = getattr(settings, field)
         if address is not None and address.startswith("http://") and not stays_here(address):
             yield _error(field, "Secrets would be sent in plain text.", "Use https://.")

@@ -12,7 +12,7 @@ from sqlalchemy.sql import expression
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from .database.types import Id, IdList, PortableType, TextList, UtcDateTime, Whole, Words
+from .database.types import Id, IdList, Json, PortableType, TextList, UtcDateTime, Whole, Words
 
 
 class _Portable(FunctionElement[Any]):
@@ -165,3 +165,47 @@ def _json_whole(element: json_whole, compiler: SQLCompiler, **kw: Any) -> str:
     column, key = (compiler.process(clause, **kw) for clause in element.clauses)
     cast = "INTEGER" if compiler.dialect.name == "sqlite" else "BIGINT"
     return f"CAST({column} ->> {key} AS {cast})"
+
+
+class entries(FunctionElement[Any]):  # noqa: N801
+    """`entries("name")`: the members of a JSON list that is bound as a single value, a row each, to be selected from.
+
+    `entries("asked").rows()` has one column, `value`; `member` reads what is inside.
+    """
+
+    type = Json()
+    inherit_cache = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(bindparam(name, type_=Json()))
+
+    def rows(self) -> Any:
+        return self.table_valued(expression.column("value", Json()), name="entry")
+
+
+@compiles(entries)
+def _entries(element: entries, compiler: SQLCompiler, **kw: Any) -> str:
+    name = "json_each" if compiler.dialect.name == "sqlite" else "jsonb_array_elements"
+    return f"{name}({compiler.process(element.clauses, **kw)})"
+
+
+class member(FunctionElement[Any]):  # noqa: N801
+    """`member(value, "key", Whole())`: a member of a JSON object as an id, a time, a text or a whole number.
+
+    Ids and times are given as `written` has them, so that both databases read them alike.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, value: Any, key: str, kind: PortableType) -> None:
+        super().__init__(value, expression.literal(key, Words()))
+        self.type = kind
+
+
+@compiles(member)
+def _member(element: member, compiler: SQLCompiler, **kw: Any) -> str:
+    value, key = (compiler.process(clause, **kw) for clause in element.clauses)
+    if compiler.dialect.name == "sqlite":
+        return f"CAST({value} ->> {key} AS {'INTEGER' if isinstance(element.type, Whole) else 'TEXT'})"
+    kind = compiler.dialect.type_compiler_instance.process(element.type)
+    return f"CAST({value} ->> {key} AS {kind})"

@@ -56,19 +56,30 @@ def _check_words(product: Product) -> Iterator[Finding]:
 
 
 def _check_sessions(product: Product) -> Iterator[Finding]:
-    lifetime: object = product.session_lifetime
+    lifetime, longest = product.session_lifetime, product.session_lifetime_max
+    wrong = [*_check_lifetime("session_lifetime", lifetime), *_check_lifetime("session_lifetime_max", longest)]
+    yield from wrong
+    if not is_switch(product.sliding):
+        yield error("sliding", f"{product.sliding!r} is neither True nor False.", "Write True or False.")
+    elif product.sliding and not wrong and lifetime > longest:
+        yield error(
+            "session_lifetime_max",
+            f"Sessions end after {longest} for good, before one session_lifetime is over.",
+            "Make it longer than session_lifetime, or session_lifetime shorter.",
+        )
+
+
+def _check_lifetime(where: str, lifetime: object) -> Iterator[Finding]:
     if not isinstance(lifetime, timedelta):
         yield error(
-            "session_lifetime",
+            where,
             f"{lifetime!r} is not a length of time.",
             "Write it as a timedelta, for example timedelta(minutes=60).",
         )
     elif lifetime < SESSION_MIN:
-        yield error("session_lifetime", f"Sessions end after {lifetime}.", "Make it one minute or longer.")
+        yield error(where, f"Sessions end after {lifetime}.", "Make it one minute or longer.")
     elif lifetime > SESSION_MAX:
-        yield error("session_lifetime", f"Sessions end after {lifetime}.", "Make it 400 days or shorter.")
-    if not is_switch(product.sliding):
-        yield error("sliding", f"{product.sliding!r} is neither True nor False.", "Write True or False.")
+        yield error(where, f"Sessions end after {lifetime}.", "Make it 400 days or shorter.")
 
 
 def _check_sign_in(product: Product) -> Iterator[Finding]:

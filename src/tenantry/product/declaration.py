@@ -25,6 +25,7 @@ class Product:
     - `sign_in`: the ways in, in the order of the buttons.
     - `plans`: in ascending order; what a plan may do, every later one may too.
     - `session_lifetime`: from sign-in, or from the last use when `sliding`.
+    - `session_lifetime_max`: how long after sign-in a `sliding` session ends for good, however often it is used.
     - `sources`: the data on offer, in the order of the dashboard.
     - `default_plan`: the name of the plan of everyone who has no other; without one, the first plan.
     - `billed`: who holds a plan, the "user" or the "organization".
@@ -42,6 +43,7 @@ class Product:
     plans: Sequence[Plan] = ()
     session_lifetime: timedelta = timedelta(minutes=60)
     sliding: bool = False
+    session_lifetime_max: timedelta = timedelta(days=90)
     sources: Sequence[DataSource] = ()
     default_plan: str = ""
     billed: Literal["user", "organization"] = "user"

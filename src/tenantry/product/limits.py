@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from .shapes import must_be_text
+from .shapes import must_be, must_be_text
 
 UNLIMITED: Final = None
 """As a limit: the plan sets none."""
@@ -14,14 +14,17 @@ class Meter:
     """A flow, counted in a window that begins anew: requests a day, model tokens a month.
 
     A day is a UTC day. A month is the holder's billing period if there is one, else the calendar month in UTC.
-    `per` is "day" or "month"; another word is a finding of `Product.check()`.
+    `per` is "day" or "month"; another word is a finding of `Product.check()`. With `strict` every call is counted in
+    the database before it is admitted, also by many processes at once; without, processes hold units for a second.
     """
 
     name: str
     per: Literal["day", "month"] = "day"
+    strict: bool = False
 
     def __post_init__(self) -> None:
         must_be_text(self, "name", "per")
+        must_be(self, "strict", self.strict, bool)
 
 
 @dataclass(frozen=True, slots=True)

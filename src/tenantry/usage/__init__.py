@@ -1,22 +1,19 @@
 """Meters and their windows: what a holder has used, and whether one more call fits."""
 
-from .actions import Decision, consume, decide
+from .actions import consume, decide
 from .errors import QuotaExceeded
 from .headers import limit_headers
-from .queries import history, record, standing, standings
-from .rows import PastWindow, Standing, Window
+from .leases import Leases
+from .queries.counters import record
+from .rows import Decision, Window
 
 __all__ = [
     "Decision",
-    "PastWindow",
+    "Leases",
     "QuotaExceeded",
-    "Standing",
     "Window",
     "consume",
     "decide",
-    "history",
     "limit_headers",
     "record",
-    "standing",
-    "standings",
 ]

@@ -10,7 +10,8 @@ from tenantry.kernel import Read, problems
 from tenantry.kernel.problems import NotFound, Unauthenticated
 from tenantry.product import Meter, Product
 
-from . import queries
+from .leases import Leases
+from .queries import counters as queries
 from .rows import Standing
 
 router = APIRouter(prefix="/v1/me/usage", tags=["usage"])
@@ -55,6 +56,7 @@ class History(BaseModel):
 @router.get("", responses=problems(Unauthenticated))
 async def read_usage(ctx: Read) -> Usage:
     """Answer the current window of every meter of the caller's plan."""
+    await ctx.port(Leases).settle(ctx.holder.id)
     found = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
     return Usage(plan=ctx.holder.plan, items=[_meter_usage(meter, one) for meter, one in found.items()])
 
@@ -63,6 +65,7 @@ async def read_usage(ctx: Read) -> Usage:
 async def read_history(ctx: Read, meter: str, days: Annotated[int, Query(ge=1, le=400)] = 30) -> History:
     """Answer the windows of one meter that began in the last `days` days."""
     known = _meter_named(ctx.product, meter)
+    await ctx.port(Leases).settle(ctx.holder.id)
     since = ctx.clock.now() - timedelta(days=days)
     past = await queries.history(ctx.db, ctx.holder.id, known.name, since=since)
     items = [PastWindow(window_start=one.window_start, used=one.used, limit=one.quota) for one in past]

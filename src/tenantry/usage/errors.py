@@ -8,7 +8,7 @@ from tenantry.kernel import Problem
 from .headers import limit_headers
 
 if TYPE_CHECKING:
-    from .actions import Decision
+    from .rows import Decision
 
 
 class QuotaExceeded(Problem):
@@ -21,7 +21,8 @@ class QuotaExceeded(Problem):
         """The refusal of a decision, with its numbers in the body and in the headers."""
         headers = limit_headers(decision, now)
         if decision.waiting_helps:
-            headers["Retry-After"] = str(max(1, int((decision.reset_at - now).total_seconds()) + 1))
+            seconds = 1 if decision.soon else int((decision.reset_at - now).total_seconds()) + 1
+            headers["Retry-After"] = str(max(1, seconds))
         return cls(
             _sentence(decision),
             headers=headers,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .actions import Decision
+    from .rows import Decision
 
 
 def limit_headers(decision: "Decision", now: datetime) -> dict[str, str]:

@@ -24,6 +24,7 @@ class UsageCounters(Touched, Base):
     quota = column(Whole(), nullable=True)
     used = column(Whole())
     leased = column(Whole(), server_default="0")
+    granted = column(Whole(), server_default="0")
     holder_revision = column(Whole())
 
     __table_args__ = (

@@ -6,10 +6,10 @@ from tenantry.holders import PlanChanged
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, Job
 
-from . import queries
 from .actions import follow_plan, forget_old_windows
 from .api import router
 from .panel import USAGE_PANEL
+from .queries import counters as queries
 from .rows import Window
 
 
@@ -25,8 +25,8 @@ MODULE = Module(
     jobs=[Job("usage.forget_old_windows", forget_old_windows, every=timedelta(hours=1))],
     exports=[Export("usage", _collect)],
     service={
-        "decide": "counts for a caller that may not write counters, and commits apart from the caller's unit",
+        "leases": "counts for callers that may not write counters, apart from their units, of many holders at once",
+        "decide": "tells a caller whose plan does not name the meter how it stands",
         "follow_plan": "runs in the unit that changed the plan",
-        "forget_old_windows": "deletes windows of every holder",
     },
 )

@@ -10,7 +10,8 @@ from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
 from tenantry.product import Meter
 
-from . import queries
+from .leases import Leases
+from .queries import counters as queries
 from .rows import Standing
 
 DAYS = 30
@@ -27,6 +28,7 @@ class MeterCard:
 
 async def usage_values(ctx: Context, _request: Request) -> dict[str, Any]:
     """The plan in force and a card for each meter; days without a call are in the chart too."""
+    await ctx.port(Leases).settle(ctx.holder.id)
     standings = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
     cards = [await _card(ctx, meter, standing) for meter, standing in standings.items()]
     return {"plan": ctx.product.plan(ctx.holder.plan), "cards": cards}

@@ -1,24 +1,28 @@
-"""What usage's statements answer: a counter, how a holder stands, a window that is over."""
+"""What usage answers: a decision, how a holder stands, a window that is over."""
 
 from datetime import datetime
 
 import msgspec
 
 
-class Counter(msgspec.Struct, frozen=True):
-    """A window's counter after an admitted call, and the plan it was admitted on. `quota` None: no limit."""
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided about one call, for the holder it was asked about. `limit` None: the plan sets none.
 
+    `remaining` may be more by now, never less shown. `waiting_helps`: a call of this cost fits in the next window.
+    `soon`: it was refused while other processes hold units that they may give back within a second.
+    """
+
+    allowed: bool
+    meter: str
+    cost: int
     plan: str
+    limit: int | None
     used: int
-    leased: int
-    quota: int | None
-    window_start: datetime
-    window_end: datetime
-
-    @property
-    def remaining(self) -> int | None:
-        """What can still be called in this window. None: no limit."""
-        return _remaining(self.quota, self.used, self.leased)
+    remaining: int | None
+    reset_at: datetime
+    window_seconds: int
+    waiting_helps: bool
+    soon: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -43,10 +47,6 @@ class Standing(msgspec.Struct, frozen=True):
     def remaining(self) -> int | None:
         """What can still be called in this window. None: no limit."""
         return _remaining(self.limit, self.used, self.leased)
-
-    def holds(self, cost: int) -> bool:
-        """Whether a call of this cost fits in what remains."""
-        return self.remaining is None or cost <= self.remaining
 
     def next_holds(self, cost: int) -> bool:
         """Whether a call of this cost fits in a window that nobody used yet."""

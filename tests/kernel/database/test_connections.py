@@ -37,6 +37,74 @@ async def test_who_waits_is_served_before_anything_is_kept(connections):
         await connections.give_back(await waiting, in_order=True)
 
 
+async def test_who_waits_is_served_in_order(connections):
+    taken = [await connections.take(), await connections.take()]
+    served = []
+
+    async def ask(who):
+        connection = await connections.take()
+        served.append(who)
+        await connections.give_back(connection, in_order=True)
+
+    waiting = [asyncio.create_task(ask(who)) for who in range(4)]
+    await asyncio.sleep(0.01)
+    await connections.give_back(taken[0], in_order=True)
+    await asyncio.gather(*waiting)
+    assert served == [0, 1, 2, 3]
+    await connections.give_back(taken[1], in_order=True)
+
+
+async def test_what_was_handed_to_one_who_gave_up_goes_to_the_next(connections):
+    taken = [await connections.take(), await connections.take()]
+    gave_up, patient = (asyncio.create_task(connections.take()) for _ in range(2))
+    await asyncio.sleep(0.01)
+    connections.keep(taken[0])  # Its turn, which it has not seen yet when it is cancelled.
+    gave_up.cancel()
+    assert await patient is taken[0]
+    assert gave_up.cancelled()
+    for one in taken:
+        await connections.give_back(one, in_order=True)
+
+
+async def test_the_place_of_a_lost_connection_is_for_who_waits(connections):
+    taken = [await connections.take(), await connections.take()]
+    waiting = asyncio.create_task(connections.take())
+    await asyncio.sleep(0.01)
+    taken[0].terminate()
+    await connections.give_back(taken[0], in_order=False)
+    async with asyncio.timeout(5):
+        fresh = await waiting
+    assert await fresh.fetchval("SELECT 1") == 1
+    for one in (fresh, taken[1]):
+        await connections.give_back(one, in_order=True)
+
+
+async def test_one_that_was_lost_on_its_way_is_not_handed_out(connections):
+    taken = [await connections.take(), await connections.take()]
+    waiting = asyncio.create_task(connections.take())
+    await asyncio.sleep(0.01)
+    connections.keep(taken[0])
+    taken[0].terminate()
+    fresh = await waiting
+    assert await fresh.fetchval("SELECT 1") == 1
+    for one in (fresh, taken[1]):
+        await connections.give_back(one, in_order=True)
+
+
+async def test_many_askers_share_few_connections(connections):
+    async def ask(number):
+        connection = await connections.take()
+        try:
+            return await connection.fetchval("SELECT $1::int", number)
+        finally:
+            await connections.give_back(connection, in_order=number % 7 != 0)
+
+    assert await asyncio.gather(*(ask(number) for number in range(100))) == list(range(100))
+    both = [await connections.take(), await connections.take()]
+    for one in both:
+        await connections.give_back(one, in_order=True)
+
+
 async def test_nobody_waits_longer_than_the_limit(connections):
     taken = [await connections.take(), await connections.take()]
     with pytest.raises(TimeoutError):
@@ -79,6 +147,17 @@ async def test_what_nobody_wants_goes_back_to_the_pool(postgres_server):
         while pool.get_idle_size() == 0:
             await asyncio.sleep(0.01)
     await connections.close(timeout_seconds=5)
+
+
+async def test_who_waits_at_the_end_is_refused(postgres_server):
+    pool = await asyncpg.create_pool(postgres_server.url, min_size=1, max_size=1)
+    connections = Connections(pool, timeout_seconds=5)
+    await connections.take()
+    waiting = asyncio.create_task(connections.take())
+    await asyncio.sleep(0.01)
+    await connections.close(timeout_seconds=0.05)
+    with pytest.raises(asyncpg.InterfaceError):
+        await waiting
 
 
 async def test_a_connection_in_use_is_cut_off_at_the_end(postgres_server):

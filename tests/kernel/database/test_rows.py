@@ -140,3 +140,4 @@ def test_a_type_that_reads_a_value_its_own_way_reads_many_of_them_so() -> None:
         pass
 
     assert (Short.column_readers, Same.column_readers) == ({}, Id.column_readers)
+    assert (Short.read_as, Same.read_as) == ({}, Id.read_as)

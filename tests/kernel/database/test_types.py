@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from tenantry.kernel import new_id
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import CheckViolation, Unstorable
+from tenantry.kernel.database.types import write_time
 from tenantry.kernel.policies import Role
 from tenantry.kernel.sql import any_of
 
@@ -232,3 +233,23 @@ async def test_a_flag_is_asked_for_in_every_way(bench: Any, tables: SimpleNamesp
         given = {"flag": True} if "flag" in asked.compiled(bench.kind, Role.SERVICE).names else {}
         assert set(await unit.rows(asked, **given)) == {ids[flag] for flag in expected}
     await unit.rollback()
+
+
+class Later(datetime):
+    """A time of somebody else's library."""
+
+
+offsets = st.integers(-1_400, 1_400).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+# An offset moves the first and the last day of all out of the calendar.
+inner_years = {"min_value": datetime(2, 1, 1), "max_value": datetime(9998, 1, 1)}  # noqa: DTZ001 - as hypothesis wants
+
+
+@given(at=st.datetimes(**inner_years, timezones=offsets))
+def test_a_time_in_sqlite_has_one_width_whatever_its_parts(at: datetime) -> None:
+    for same in (at, at.replace(microsecond=0), Later.fromisoformat(at.isoformat())):
+        text = write_time(same)
+        assert len(text) == 27
+        assert text.endswith("Z")
+        assert datetime.fromisoformat(text) == same

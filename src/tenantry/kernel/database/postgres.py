@@ -91,8 +91,12 @@ class PostgresDatabase:
 
     async def release(self, connection: Any, *, in_order: bool = False) -> None:
         """Give a connection back; `in_order` when all that ran on it has ended and left nothing behind."""
-        if self._connections is not None and not (in_order and self._connections.keep(connection)):
-            await self._connections.give_back(connection, in_order=in_order)
+        if self._connections is None:
+            return
+        if in_order:
+            self._connections.keep(connection)  # A coroutine less for every read.
+        else:
+            await self._connections.give_back(connection, in_order=False)
 
 
 class PostgresUnit(Unit):

@@ -28,6 +28,9 @@ class Moment:
             self.fixed = self._clock.now()
         return self.fixed
 
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
 
 def make_file(path: Path) -> None:
     """Make an empty file (mode 0600), and its folder, where there is none; one that exists is left as it is.

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast, overload
 
+import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import BindParameter, bindparam
 
 from ..policies import Role
@@ -43,8 +45,11 @@ class Statement(Generic[Row]):
 
     def row(self, compiled: Compiled, record: Sequence[Any]) -> Row:
         """Turn one driver record into a row."""
-        values = list(record)
-        for index, read, _ in compiled.readers:
+        if compiled.record is None:
+            values, readers = list(record), compiled.readers
+        else:
+            values, readers = list(astuple(msgspec.convert(record, compiled.record))), compiled.apart
+        for index, read, _ in readers:
             if (value := values[index]) is not None:
                 values[index] = read(value)
         if compiled.checked:

@@ -64,7 +64,11 @@ def write_time(at: datetime) -> str:
     if at.tzinfo is None:
         msg = "a time without a zone cannot be stored; use an aware UTC datetime"
         raise ValueError(msg)
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    utc = at.astimezone(UTC)
+    if utc.microsecond and type(utc) is datetime:
+        # Ten times faster, and every look at the clock in SQL comes by here; but it leaves microseconds of 0 out.
+        return cast("str", msgspec.to_builtins(utc))
+    return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _aware(at: datetime) -> datetime:
@@ -110,13 +114,16 @@ class PortableType(TypeDecorator[Any]):
     readers: dict[str, Convert] = {}
     column_readers: dict[str, ConvertAll] = {}
     """Where there is a quicker way to read many values, None among them, than one by one."""
+    read_as: dict[str, Any] = {}
+    """Where msgspec reads the same: the type it reads, several columns of a record in one go."""
 
     def __init_subclass__(cls, **kw: Any) -> None:
         # SQLAlchemy asks each class by itself whether its statements may be cached.
         cls.cache_ok = True
-        if "readers" in cls.__dict__ and "column_readers" not in cls.__dict__:
-            # Those that are inherited would read many values otherwise than one.
-            cls.column_readers = {}
+        for quicker in ("column_readers", "read_as"):
+            if "readers" in cls.__dict__ and quicker not in cls.__dict__:
+                # What is inherited would read otherwise than `readers`.
+                setattr(cls, quicker, {})
         super().__init_subclass__(**kw)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -142,6 +149,7 @@ class Id(PortableType):
     writers = {"sqlite": _write_uuid}
     readers = {"sqlite": _read_uuid}
     column_readers = {"sqlite": _read_uuids}
+    read_as = {"sqlite": UUID}
 
 
 class IdList(PortableType):
@@ -164,6 +172,7 @@ class UtcDateTime(PortableType):
     on_postgresql = DateTime(timezone=True)
     writers = {"sqlite": write_time, "postgresql": _aware}
     readers = {"sqlite": datetime.fromisoformat}
+    read_as = {"sqlite": datetime}
 
 
 class Json(PortableType):

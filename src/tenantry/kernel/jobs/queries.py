@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ..database.statements import param, statement
-from ..database.types import UtcDateTime, Whole, Words
+from ..database.types import Whole, Words
 from ..database.units import Unit
+from ..retention import expired
 from ..sql import now, plus
 from .models import Jobs
 
@@ -119,16 +120,7 @@ _replay = statement(
     .values(status="queued", attempts=0, run_at=now(), finished_at=None, last_error=None)
 )
 
-_forget = statement(
-    delete(Jobs).where(
-        Jobs.id.in_(
-            select(Jobs.id)
-            .where(Jobs.status == "done", Jobs.finished_at < param("before", UtcDateTime()))
-            .order_by(Jobs.finished_at)
-            .limit(1000)
-        )
-    )
-)
+EXPIRED = expired(Jobs.finished_at, Jobs.status == "done")
 
 _counts = statement(select(Jobs.status, func.count().label("count")).group_by(Jobs.status), JobCount)
 
@@ -173,11 +165,6 @@ async def hand_back(db: Unit, job: UUID, lease: UUID) -> bool:
 async def replay(db: Unit, job: UUID) -> bool:
     """Queue a dead job again."""
     return await db.run(_replay, id=job) == 1
-
-
-async def forget(db: Unit, *, before: datetime) -> int:
-    """Delete up to 1000 done jobs that finished before a time."""
-    return await db.run(_forget, before=before)
 
 
 async def counts(db: Unit) -> list[JobCount]:

@@ -11,6 +11,7 @@ from ..database.failures import DatabaseConflict, DatabaseUnavailable
 from ..ids import new_id
 from ..logs import logger_of
 from ..module import Job
+from ..retention import forget
 from ..runtime import Runtime
 from . import queries
 from .slots import GRACE_SECONDS, Slots
@@ -81,13 +82,10 @@ async def plan_periodic(runtime: Runtime) -> None:
     runtime.planned.update((job.name, slot) for job, slot in missing)
 
 
-async def forget_finished(ctx: Context) -> None:
-    """Delete done jobs older than the retention, a bounded batch per unit."""
-    before = ctx.clock.now() - timedelta(days=ctx.settings.jobs_retention_days)
-    deleted = 1
-    while deleted:
-        async with ctx.service() as working:
-            deleted = await queries.forget(working.db, before=before)
+async def forget_finished(ctx: Context, _payload: dict[str, Any]) -> None:
+    """Delete done jobs older than the retention."""
+    kept = timedelta(days=ctx.settings.jobs_retention_days)
+    await forget(ctx, queries.EXPIRED, before=ctx.clock.now() - kept)
 
 
 async def _keep_filled(runtime: Runtime, slots: Slots) -> None:

@@ -6,27 +6,44 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from ..context import Context
+from ..crypto import SealBroken
 from ..database.units import refuse_while_open
 from ..extras import extra
 from ..ids import new_id
 from ..jobs import enqueue
 from ..module import Job
+from ..retention import forget
 from ..settings import Settings
 from . import queries
 from .queries import Mail
 
 
-async def send_mail(ctx: Context, recipient: str, subject: str, *, text: str, html: str | None = None) -> UUID:
+async def send_mail(
+    ctx: Context, recipient: str, subject: str, *, text: str, html: str | None = None, wanted: bool = True
+) -> UUID:
     """Write a mail into the open unit of work; it goes out once that commits. Answers the mail's id.
 
-    Raises ValueError for what `compose` refuses.
+    What it says is sealed: links in mails sign people in, and a copy of the database must not. Not `wanted`, all of
+    that is done too, but the job deletes the mail instead of sending it: so that nobody can time whether somebody is
+    written to. Raises ValueError for what `compose` refuses.
     """
     mail = Mail(new_id(), recipient, subject, text, html, "queued")
     compose(ctx.settings.mail_from, mail)
-    await queries.add(ctx.db, mail, ctx.actor.user_id)
-    await enqueue(ctx, DELIVER, {"mail": str(mail.id)})
+    await queries.add(ctx.db, _sealed(ctx, mail), ctx.actor.user_id)
+    await enqueue(ctx, DELIVER, {"mail": str(mail.id), "wanted": wanted})
     return mail.id
+
+
+async def mail_of(ctx: Context, mail: UUID) -> Mail | None:
+    """A mail with what it says, from the open unit on the service login; None when there is none to be read."""
+    found = await queries.by_id(ctx.db, mail)
+    try:
+        return _opened(ctx, found) if found else None
+    except SealBroken:
+        return None  # Sealed under a secret key that is gone.
 
 
 async def _deliver(ctx: Context, payload: dict[str, Any]) -> None:
@@ -34,10 +51,14 @@ async def _deliver(ctx: Context, payload: dict[str, Any]) -> None:
         mail = await queries.by_id(reading.db, UUID(payload["mail"]))
     if mail is None or mail.status != "queued":
         return
+    if not payload.get("wanted", True):
+        async with ctx.service() as working:
+            await queries.drop(working.db, mail.id)
+        return
     if ctx.settings.smtp_url is None:
         status = "kept"
     else:
-        await smtp_send(ctx.settings, mail)
+        await smtp_send(ctx.settings, _opened(ctx, mail))
         status = "sent"
     async with ctx.service() as working:
         await queries.settle(working.db, mail.id, status)
@@ -47,12 +68,9 @@ DELIVER = Job("mail.deliver", _deliver)
 
 
 async def forget_sent(ctx: Context, _payload: dict[str, Any]) -> None:
-    """Delete mails that went out longer ago than finished jobs are kept, a bounded batch per unit."""
-    before = ctx.clock.now() - timedelta(days=ctx.settings.jobs_retention_days)
-    deleted = 1
-    while deleted:
-        async with ctx.service() as working:
-            deleted = await queries.forget(working.db, before=before)
+    """Delete mails that went out longer ago than finished jobs are kept."""
+    kept = timedelta(days=ctx.settings.jobs_retention_days)
+    await forget(ctx, queries.EXPIRED, before=ctx.clock.now() - kept)
 
 
 async def smtp_send(settings: Settings, mail: Mail) -> None:
@@ -89,3 +107,17 @@ def compose(sender: str, mail: Mail) -> EmailMessage:
     if mail.html:
         message.add_alternative(mail.html, subtype="html")
     return message
+
+
+def _sealed(ctx: Context, mail: Mail) -> Mail:
+    seal, context = ctx.runtime.vault.seal, str(mail.id)
+    text = seal(mail.text, purpose="mail-text", context=context)
+    html = seal(mail.html, purpose="mail-html", context=context) if mail.html is not None else None
+    return replace(mail, text=text, html=html)
+
+
+def _opened(ctx: Context, mail: Mail) -> Mail:
+    opened, context = ctx.runtime.vault.open, str(mail.id)
+    text = opened(mail.text, purpose="mail-text", context=context).decode()
+    html = opened(mail.html, purpose="mail-html", context=context).decode() if mail.html is not None else None
+    return replace(mail, text=text, html=html)

@@ -8,7 +8,7 @@ from ..policies import Policy, Rights, own
 
 
 class Mails(Touched, Base):
-    """One mail. In development it stays readable here instead of being sent."""
+    """One mail, what it says sealed. In development it stays readable here instead of being sent."""
 
     __tablename__ = "mails"
     __policy__ = Policy(

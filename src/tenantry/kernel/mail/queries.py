@@ -7,14 +7,15 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 
 from ..database.statements import param, statement
-from ..database.types import UtcDateTime, Whole
+from ..database.types import Whole
 from ..database.units import Unit
+from ..retention import expired
 from ..sql import now
 from .models import Mails
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """A mail as it is sent."""
+    """A mail. In its row `text` and `html` are sealed (`Vault`, purposes "mail-text" and "mail-html", its id)."""
 
     id: UUID
     recipient: str
@@ -24,21 +25,32 @@ class Mail(msgspec.Struct, frozen=True):
     status: str
 
 
+class MailHead(msgspec.Struct, frozen=True):
+    """A mail in a list: without what it says."""
+
+    id: UUID
+    recipient: str
+    subject: str
+    status: str
+    created_at: datetime
+
+
 _COLUMNS = (Mails.id, Mails.recipient, Mails.subject, Mails.text, Mails.html, Mails.status)
 _NAMES = ("id", "actor_id", "recipient", "subject", "text", "html")
 _add = statement(insert(Mails).values({name: param(name) for name in _NAMES}))
 _by_id = statement(select(*_COLUMNS).where(Mails.id == param("id")), Mail)
 _latest = statement(select(*_COLUMNS).order_by(Mails.id.desc()).limit(param("limit", Whole())), Mail)
+_heads = statement(
+    select(Mails.id, Mails.recipient, Mails.subject, Mails.status, Mails.created_at)
+    .order_by(Mails.id.desc())
+    .limit(param("limit", Whole())),
+    MailHead,
+)
 _settle = statement(
     update(Mails).where(Mails.id == param("id"), Mails.status == "queued").values(status=param("status"), sent_at=now())
 )
-_forget = statement(
-    delete(Mails).where(
-        Mails.id.in_(
-            select(Mails.id).where(Mails.sent_at < param("before", UtcDateTime())).order_by(Mails.sent_at).limit(1000)
-        )
-    )
-)
+_drop = statement(delete(Mails).where(Mails.id == param("id")))
+EXPIRED = expired(Mails.sent_at)
 
 
 async def add(db: Unit, mail: Mail, actor_id: UUID | None) -> None:
@@ -63,11 +75,16 @@ async def latest(db: Unit, limit: int = 50) -> list[Mail]:
     return await db.rows(_latest, limit=limit)
 
 
+async def heads(db: Unit, limit: int = 50) -> list[MailHead]:
+    """The newest mails first, without their texts."""
+    return await db.rows(_heads, limit=limit)
+
+
 async def settle(db: Unit, mail: UUID, status: str) -> None:
     """The mail was sent, or kept for the development mailbox."""
     await db.run(_settle, id=mail, status=status)
 
 
-async def forget(db: Unit, *, before: datetime) -> int:
-    """Delete up to 1000 mails that were sent, or kept for the mailbox, before a time."""
-    return await db.run(_forget, before=before)
+async def drop(db: Unit, mail: UUID) -> None:
+    """Delete a mail that nobody is to get."""
+    await db.run(_drop, id=mail)

@@ -1,75 +1,34 @@
-"""All SQL of usage. Admission is one atomic statement: the plan's limit, the count and the window meet in it."""
+"""The counters: how holders stand, what they used, and the limits that follow the plan."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, true, tuple_, union_all, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, true, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders, Plans
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import UtcDateTime, Whole, Words
+from tenantry.kernel.database.types import Words
+from tenantry.kernel.retention import expired
 from tenantry.kernel.sql import any_of, greatest, json_whole, now, window_end, window_start
 from tenantry.product import Meter
 
-from .models import UsageCounters
-from .rows import Counter, OpenWindow, PastWindow, Standing, Window
+from ..models import UsageCounters
+from ..rows import OpenWindow, PastWindow, Standing, Window
 
-_meter, _per, _cost = param("meter", Words()), param("per", Words()), param("cost", Whole())
+_meter, _per = param("meter", Words()), param("per", Words())
 
 
-def _limit_of(meter: Any) -> ColumnElement[Any]:
+def limit_of(meter: Any) -> ColumnElement[Any]:
     """A meter's limit on a plan: NULL when the plan says that there is none, 0 when it says nothing about the meter."""
     # `->` answers JSON's null as a value and an absent key as NULL, on both databases.
     return case((Plans.limits.op("->")(meter).is_(None), 0), else_=json_whole(Plans.limits, meter))
 
 
-_plan_limit = _limit_of(_meter)
-
-# The limit is read in the statement that counts, so it is today's whatever the request believed.
-_source = (
-    select(
-        Holders.id,
-        _meter.label("meter"),
-        window_start(_per, now()).label("window_start"),
-        window_end(_per, now()).label("window_end"),
-        _plan_limit.label("quota"),
-        _cost.label("used"),
-        Holders.revision.label("holder_revision"),
-    )
-    .join(Plans, Plans.name == Holders.plan)
-    .where(Holders.id == param("holder"), or_(_plan_limit.is_(None), _plan_limit >= _cost))
-)
-_insert = insert(UsageCounters).from_select(
-    ["holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision"], _source
-)
-_new = _insert.excluded
-# A call that waited behind a plan change carries the old limit; the row's higher revision wins over it.
-_quota = case((UsageCounters.holder_revision > _new.holder_revision, UsageCounters.quota), else_=_new.quota)
-
-_consume = statement(
-    _insert.on_conflict_do_update(
-        index_elements=["holder_id", "meter", "window_start"],
-        set_={
-            "used": UsageCounters.used + _new.used,
-            "quota": _quota,
-            "holder_revision": greatest(UsageCounters.holder_revision, _new.holder_revision),
-        },
-        where=or_(_quota.is_(None), UsageCounters.used + UsageCounters.leased + _new.used <= _quota),
-    ).returning(
-        # The source cannot be named here: after a conflict only the counter's own row is at hand.
-        select(Holders.plan).where(Holders.id == param("holder")).scalar_subquery().label("plan"),
-        UsageCounters.used,
-        UsageCounters.leased,
-        UsageCounters.quota,
-        UsageCounters.window_start,
-        UsageCounters.window_end,
-    ),
-    Counter,
-)
+_plan_limit = limit_of(_meter)
 
 _standing = statement(
     select(
@@ -120,12 +79,16 @@ _open = statement(
     OpenWindow,
 )
 
+# A window that was only asked about has an empty row.
+_is_used = UsageCounters.used + UsageCounters.leased > 0
+
 _history = statement(
     select(UsageCounters.window_start, UsageCounters.used, UsageCounters.quota)
     .where(
         UsageCounters.holder_id == param("holder"),
         UsageCounters.meter == _meter,
         UsageCounters.window_start >= param("since"),
+        _is_used,
     )
     .order_by(UsageCounters.window_start),
     PastWindow,
@@ -139,12 +102,20 @@ _windows = statement(
         UsageCounters.used,
         UsageCounters.quota,
     )
-    .where(UsageCounters.holder_id == param("holder"))
+    .where(UsageCounters.holder_id == param("holder"), _is_used)
     .order_by(UsageCounters.meter, UsageCounters.window_start),
     Window,
 )
 
-_new_limit = select(_limit_of(UsageCounters.meter)).where(Plans.name == param("plan")).scalar_subquery()
+_new_limit = select(limit_of(UsageCounters.meter)).where(Plans.name == param("plan")).scalar_subquery()
+
+# In the order of their keys, as an exchange locks them: so neither waits for the other in a circle.
+_open_windows = statement(
+    select(UsageCounters.meter)
+    .where(UsageCounters.holder_id == param("holder"), UsageCounters.window_end > now())
+    .order_by(UsageCounters.meter, UsageCounters.window_start)
+    .with_for_update()
+)
 
 # At most the plan's limit, at least what was counted already: the CHECK holds and nothing more is admitted.
 # A quota is 1 or more; a plan that says nothing about the meter admits nothing whatever the row holds.
@@ -160,17 +131,7 @@ _move_limits = statement(
     )
 )
 
-_key = tuple_(UsageCounters.holder_id, UsageCounters.meter, UsageCounters.window_start)
-_forget = statement(
-    delete(UsageCounters).where(
-        _key.in_(
-            select(UsageCounters.holder_id, UsageCounters.meter, UsageCounters.window_start)
-            .where(UsageCounters.window_end < param("before", UtcDateTime()))
-            .order_by(UsageCounters.window_end)
-            .limit(1000)
-        )
-    )
-)
+EXPIRED = expired(UsageCounters.window_end)
 
 _WINDOW = ("holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision")
 _record = statement(
@@ -178,11 +139,6 @@ _record = statement(
     .values({name: param(name) for name in _WINDOW})
     .on_conflict_do_nothing(index_elements=["holder_id", "meter", "window_start"])
 )
-
-
-async def consume(db: Unit, holder_id: UUID, meter: str, *, per: str, cost: int) -> Counter | None:
-    """Count `cost` units if they fit, in one statement; None when they do not, and then nothing changed."""
-    return await db.one_or_none(_consume, holder=holder_id, meter=meter, per=per, cost=cost)
 
 
 async def standing(db: Unit, holder_id: UUID, meter: str, *, per: str) -> Standing | None:
@@ -216,12 +172,8 @@ async def record(db: Unit, holder: Holder, window: Window) -> bool:
 
 async def move_limits(db: Unit, holder_id: UUID, *, plan: str, revision: int) -> int:
     """Give the holder's open windows the limits of another plan."""
+    await db.rows(_open_windows, holder=holder_id)
     return await db.run(_move_limits, holder=holder_id, plan=plan, revision=revision)
-
-
-async def forget(db: Unit, *, before: datetime) -> int:
-    """Delete up to 1000 windows that ended before a time."""
-    return await db.run(_forget, before=before)
 
 
 def _standing_of(meter: Meter, window: OpenWindow, counters: dict[tuple[str, str | None], OpenWindow]) -> Standing:

@@ -1,0 +1,195 @@
+"""The units of one counter that one worker holds: pure arithmetic, no clock, no database.
+
+Four numbers, and what they mean in the counter's row:
+- `leased` units stand in the row's `leased` in this worker's name;
+- `counted` units stand in the row's `used`, but nobody was admitted for them yet;
+- `spent` units were admitted since the last exchange, and the row does not know it yet;
+- so `left = leased + counted - spent` may still be admitted without asking anybody.
+
+An exchange whose answer never came may have happened or not. Then nothing is spent, settled or given back any more:
+the units stay in the row, where they can only be too many. That way no failure, at whatever moment, admits a call twice
+over.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from tenantry.product import Meter
+
+from .queries.exchange import UNITS_MAX, Asked, Exchanged
+from .rows import Decision
+
+LEASE_SECONDS = 1.0
+"""How long a worker may spend what it holds without asking: a change of plan is in force everywhere after that."""
+LEASE_COVERS_SECONDS = 0.25
+LEASE_SHARE = 100
+LEASE_UNITS_MAX = 100_000
+_SHORTEST_SECONDS = 0.05
+
+
+def lease_size(rate: float, remaining: int) -> int:
+    """How many units to hold beyond what callers wait for, at `rate` units a second and `remaining` free ones.
+
+    A quarter of a second's worth, never more than a hundredth of what remains: so leases shrink towards the limit, the
+    last units are counted one exchange at a time, and small quotas always are. Less than two are not worth holding: 0.
+    """
+    wanted = min(int(rate * LEASE_COVERS_SECONDS), LEASE_UNITS_MAX, remaining // LEASE_SHARE)
+    return wanted if wanted >= 2 else 0
+
+
+class Held:
+    """What a worker holds of one counter, and what it knows of it since the last exchange."""
+
+    __slots__ = (
+        "_before",
+        "asked_at",
+        "asking",
+        "counted",
+        "deadline",
+        "free",
+        "is_short",
+        "known",
+        "leased",
+        "low",
+        "meter",
+        "rate",
+        "refused_until",
+        "spent",
+        "window_seconds",
+    )
+
+    def __init__(self, meter: Meter, now: float) -> None:
+        self.meter = meter
+        self.leased = self.counted = self.spent = 0
+        self.known: Exchanged | None = None
+        """What the last exchange answered; None before the first, and after one that was lost."""
+        self.free = 0
+        """How many units nobody held at the last exchange."""
+        self.window_seconds = 0
+        self.deadline = now
+        """When the units may not be spent any more, by the monotonic clock."""
+        self.refused_until = now
+        self.asking = False
+        self.low = -1
+        """An exchange is begun when this many are left, so that callers need not wait for it."""
+        self.is_short = False
+        """The last exchange had fewer units than were needed."""
+        self.rate, self.asked_at = 0.0, now
+        self._before = (0, 0, 0)
+
+    @property
+    def left(self) -> int:
+        """How many units may be admitted without asking."""
+        return self.leased + self.counted - self.spent
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the row knows everything already: nothing to settle, nothing to give back."""
+        return not (self.leased or self.counted or self.spent)
+
+    def fits(self, cost: int) -> bool:
+        """Whether a call of this cost may be admitted, as far as is known."""
+        return cost <= self.free + self.left
+
+    def fitting(self, costs: Sequence[int]) -> list[int]:
+        """Those of the costs, in their order, that fit together; all when it is not known that they do not."""
+        if not self.is_short:
+            return list(costs)
+        found, room = [], self.free + self.left
+        for cost in costs:
+            if cost <= room:
+                found.append(cost)
+                room -= cost
+        return found
+
+    def measure(self, waiting: int, now: float) -> None:
+        """Note how many units were wanted since the last exchange, for the size of the next lease."""
+        newest = (self.spent + waiting) / max(now - self.asked_at, _SHORTEST_SECONDS)
+        # What was last weighs as much as all before it.
+        self.rate = (self.rate + newest) / 2 if self.rate else newest
+        self.asked_at = now
+
+    def ask(self, holder_id: UUID, *, need: int, more: int, closing: bool) -> Asked:
+        """What to ask for: `need` units for callers who wait, `more` to hold; `closing` gives everything else back.
+
+        What is on its way is taken out of what may be spent: with `closing` all, else what is settled.
+        """
+        asked = Asked(
+            holder_id=holder_id,
+            meter=self.meter.name,
+            per=self.meter.per,
+            window_start=self.known.window_start if self.known else None,
+            settle=self.spent - self.counted,
+            give=self.left if closing else 0,
+            need=need,
+            take=need + more,
+            directly=not more,
+        )
+        self._before = (self.leased, self.counted, self.spent)
+        self.leased, self.counted, self.spent = 0 if closing else self.left, 0, 0
+        self.asking = True
+        return asked
+
+    def answered(self, asked: Asked, found: Exchanged, sent: float) -> None:
+        """The exchange happened; `sent` is the monotonic time before it was asked."""
+        self.asking, self.known = False, found
+        limit = UNITS_MAX if found.plan_limit is None else found.plan_limit
+        self.free = max(0, limit - found.used - found.leased)
+        self.window_seconds = int((found.window_end - found.window_start).total_seconds())
+        if asked.directly:
+            self.counted += found.granted
+        else:
+            self.leased += found.granted
+        seconds = min(LEASE_SECONDS, (found.window_end - found.at).total_seconds())
+        if found.granted or not self.left:
+            self.deadline = sent + seconds
+        self.low = self.left // 2 if self.leased else -1
+        self.is_short = found.granted < asked.need
+        if self.is_short and not self.meter.strict:
+            # Others may give units back at any moment; what they have spent comes back with another window only.
+            self.refused_until = sent + min(LEASE_COVERS_SECONDS if self.elsewhere else LEASE_SECONDS, seconds)
+
+    @property
+    def elsewhere(self) -> int:
+        """How many units other workers held at the last exchange."""
+        return max(0, self.known.leased - self.leased) if self.known else 0
+
+    def decision(self, cost: int, *, allowed: bool) -> Decision:
+        """What a caller is told; `known` is there."""
+        found = cast("Exchanged", self.known)
+        limit = found.plan_limit
+        return Decision(
+            allowed,
+            self.meter.name,
+            cost,
+            found.plan,
+            found.quota,
+            found.used + self.spent - self.counted,
+            None if limit is None else self.free + self.left,
+            found.window_end,
+            self.window_seconds,
+            allowed or limit is None or cost <= limit,
+            not allowed and self.elsewhere > 0,
+        )
+
+    def refused(self) -> None:
+        """The exchange did not happen, and that is certain: everything is as it was, but for what was spent since."""
+        self.asking = False
+        self.leased, self.counted, spent = self._before
+        self.spent += spent
+
+    def lost(self) -> None:
+        """Nobody knows whether the exchange happened; see the file's text."""
+        self.asking, self.known, self.is_short = False, None, False
+        self.leased = self.counted = self.spent = 0
+        self.low = -1
+
+    def absent(self, sent: float) -> None:
+        """There is no such counter to be had, and there will be none for a moment."""
+        self.lost()
+        self.refused_until = sent + LEASE_SECONDS
+
+    def window_over(self) -> None:
+        """The window's time is over: what comes next is asked of the current one."""
+        self.asking, self.known, self.is_short = False, None, False

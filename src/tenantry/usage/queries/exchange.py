@@ -1,0 +1,207 @@
+"""The exchange: one statement in which a worker settles what it spent, gives back, and takes units, of many counters.
+
+Everything happens to a counter's row at once, with the plan's limit as it is now. The rows are locked in the order of
+their keys, so that two workers never wait for each other in a circle.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import and_, case, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from tenantry.holders.models import Holders, Plans
+from tenantry.kernel.database import Unit, statement
+from tenantry.kernel.database.types import Id, UtcDateTime, Whole, Words, write_time
+from tenantry.kernel.sql import entries, greatest, least, member, now, window_end, window_start
+
+from ..models import UsageCounters
+from .counters import limit_of
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a worker wants of one counter. Without a `window_start` it is the window that is open now.
+
+    `settle` of its leased units were spent, `give` are not needed any more. `take` more are wanted, and `need` of them
+    at least: with fewer there is nothing to be had, so that a call that does not fit takes nothing from others. They
+    are counted as used at once when `directly`, else leased. A negative `settle` turns counted units, which nobody was
+    admitted for, back into leased ones.
+    """
+
+    holder_id: UUID
+    meter: str
+    per: str
+    window_start: datetime | None
+    settle: int
+    give: int
+    need: int
+    take: int
+    directly: bool
+
+
+class Exchanged(msgspec.Struct, frozen=True):
+    """How a counter stands after the exchange; `granted` of the units asked for were there. `at`: the database's time.
+
+    `plan_limit` None: the plan sets no limit; 0: it does not name the meter.
+    """
+
+    holder_id: UUID
+    meter: str
+    plan: str
+    plan_limit: int | None
+    quota: int | None
+    used: int
+    leased: int
+    granted: int
+    window_start: datetime
+    window_end: datetime
+    at: datetime
+
+
+UNITS_MAX = 2**62
+"""More a window never counts, whatever the plan says."""
+
+_entry = entries("asked").rows()
+_id, _meter = member(_entry.c.value, "holder", Id()), member(_entry.c.value, "meter", Words())
+_per, _given = member(_entry.c.value, "per", Words()), member(_entry.c.value, "window", UtcDateTime())
+_number = {name: member(_entry.c.value, name, Whole()) for name in ("settle", "give", "need", "take", "directly")}
+
+# Read once: PostgreSQL would else find the window anew for every counter that it looks at.
+_wanted = (
+    select(
+        _id.label("holder_id"),
+        _meter.label("meter"),
+        func.coalesce(_given, window_start(_per, now())).label("window_start"),
+        *(number.label(name) for name, number in _number.items()),
+    )
+    .select_from(_entry)
+    .cte("wanted")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_locked_row = aliased(UsageCounters)
+_asked = (
+    select(
+        *_wanted.c,
+        limit_of(_wanted.c.meter).label("plan_limit"),
+        Holders.revision,
+    )
+    .join(Holders, Holders.id == _wanted.c.holder_id)
+    .join(Plans, Plans.name == Holders.plan)
+    .join(
+        _locked_row,
+        and_(
+            _locked_row.holder_id == _wanted.c.holder_id,
+            _locked_row.meter == _wanted.c.meter,
+            _locked_row.window_start == _wanted.c.window_start,
+        ),
+    )
+    .order_by(_wanted.c.holder_id, _wanted.c.meter, _wanted.c.window_start)
+    .with_for_update(of=_locked_row)
+    .subquery("asked")
+)
+
+_held = UsageCounters.used + UsageCounters.leased
+# Whoever waited behind a plan change read the old limit; the row, which the change moved, wins over it.
+_is_behind = UsageCounters.holder_revision > _asked.c.revision
+_limit = case((_is_behind, UsageCounters.quota), else_=_asked.c.plan_limit)
+# Without a limit too a counter stops before it overflows: the statement is also for others.
+_free = case((_limit.is_(None), UNITS_MAX), else_=_limit) - _held + _asked.c.give
+_is_over = UsageCounters.window_end <= now()
+_granted = case((or_(_is_over, _free < greatest(_asked.c.need, 0)), 0), else_=least(_asked.c.take, _free))
+_counted = _granted * _asked.c.directly
+
+_exchange = statement(
+    update(UsageCounters)
+    .where(
+        UsageCounters.holder_id == _asked.c.holder_id,
+        UsageCounters.meter == _asked.c.meter,
+        UsageCounters.window_start == _asked.c.window_start,
+    )
+    .values(
+        used=UsageCounters.used + _asked.c.settle + _counted,
+        leased=UsageCounters.leased - _asked.c.settle - _asked.c.give + _granted - _counted,
+        granted=_granted,
+        # Never below what is counted and leased: the CHECK holds, and nothing more is granted.
+        quota=case(
+            (_is_over, UsageCounters.quota),
+            (_limit.is_(None), None),
+            else_=greatest(_limit, _held - _asked.c.give + _granted, 1),
+        ),
+        holder_revision=greatest(UsageCounters.holder_revision, _asked.c.revision),
+    )
+    .returning(
+        UsageCounters.holder_id,
+        UsageCounters.meter,
+        # What was selected from cannot be named here on SQLite; only the row itself is at hand.
+        select(Holders.plan).where(Holders.id == UsageCounters.holder_id).scalar_subquery().label("plan"),
+        select(limit_of(UsageCounters.meter))
+        .join(Holders, Holders.plan == Plans.name)
+        .where(Holders.id == UsageCounters.holder_id)
+        .scalar_subquery()
+        .label("plan_limit"),
+        UsageCounters.quota,
+        UsageCounters.used,
+        UsageCounters.leased,
+        UsageCounters.granted,
+        UsageCounters.window_start,
+        UsageCounters.window_end,
+        now().label("at"),
+    ),
+    Exchanged,
+)
+
+_meter_limit = limit_of(_meter)
+
+# A window's first touch: an empty row for each meter that the holder's plan names.
+_open = statement(
+    insert(UsageCounters)
+    .from_select(
+        ["holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision"],
+        select(
+            Holders.id,
+            _meter.label("meter"),
+            window_start(_per, now()).label("window_start"),
+            window_end(_per, now()).label("window_end"),
+            _meter_limit.label("quota"),
+            literal(0, Whole()).label("used"),
+            Holders.revision.label("holder_revision"),
+        )
+        .select_from(_entry)
+        .join(Holders, Holders.id == _id)
+        .join(Plans, Plans.name == Holders.plan)
+        .where(or_(_meter_limit.is_(None), _meter_limit > 0))
+        .order_by(Holders.id, _meter),
+    )
+    .on_conflict_do_nothing(index_elements=["holder_id", "meter", "window_start"])
+)
+
+
+async def exchange(db: Unit, asked: Sequence[Asked]) -> list[Exchanged]:
+    """Settle, give back and take, all counters at once; no two of the asked are of one counter.
+
+    Whose row does not exist yet is not among the answers: `open_windows`, then ask again.
+    """
+    return await db.rows(_exchange, asked=[_written(one) for one in asked])
+
+
+async def open_windows(db: Unit, asked: Iterable[Asked]) -> None:
+    """Make the rows of the current windows, empty, for those plans that name the meter; what there is stays."""
+    await db.run(_open, asked=[_written(one) for one in asked])
+
+
+def _written(asked: Asked) -> dict[str, Any]:
+    return {
+        "holder": str(asked.holder_id),
+        "meter": asked.meter,
+        "per": asked.per,
+        "window": None if asked.window_start is None else write_time(asked.window_start),
+        "settle": asked.settle,
+        "give": asked.give,
+        "need": asked.need,
+        "take": asked.take,
+        "directly": int(asked.directly),
+    }
