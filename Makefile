@@ -68,7 +68,8 @@ vendor: $(DEV_READY) ## compare the vendored files with their hashes (FETCH=1: t
 	.venv/bin/python scripts/vendor.py $(if $(FETCH),--fetch)
 
 clean: ## remove what tools have made; var/, your data, stays
-	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache tests/node/node_modules
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf tests/node/node_modules bench/better_auth/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The tests start PostgreSQL themselves; where the system has no programs for it, a wheel brings them (status 3).

@@ -28,7 +28,7 @@ def main() -> int:
 
 def hosts_in_locks() -> Iterator[str]:
     refused = [(path, r"://|^--") for path in ROOT.glob("requirements*.lock")]
-    refused.append((ROOT / "tests/node/package-lock.json", r'"resolved"'))
+    refused += [(ROOT / folder / "package-lock.json", r'"resolved"') for folder in ("tests/node", "bench/better_auth")]
     for path, pattern in refused:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if re.search(pattern, line):

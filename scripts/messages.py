@@ -56,7 +56,7 @@ def _messages(path: Path) -> Iterator[Message]:
     if path.suffix == ".py":
         yield from _extracted("python", path)
         yield from _problem_sentences(path)
-    elif path.suffix == ".html" and "templates" in path.parts:
+    elif path.suffix in {".html", ".txt"} and "templates" in path.parts:
         yield from _extracted("jinja2.ext:babel_extract", path)
 
 

@@ -6,8 +6,9 @@ from house.rules import sizes
 from house.rules.tree import PACKAGE, package, plant, sources, unexcused
 
 WIDE_DOORS = {
-    "__init__.py": "the front door: a declaration needs 13 words, an author's own module the rest; at most 21",
+    "__init__.py": "the front door: a declaration needs 16 words, an author's own module the rest; at most 24",
     "product/__init__.py": "the words of the declaration; each is one",
+    "web/__init__.py": "pages, letters and the words of both, for every room that talks to people",
     "testing/__init__.py": "the whole public test kit; authors import from nowhere else",
 }
 WIDE_SIGNATURES = {

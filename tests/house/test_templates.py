@@ -10,7 +10,7 @@ import pytest
 from house.rules.templates import loose_policy, offences, plain_html, template_offences, templates
 from house.rules.tree import PACKAGE, ROOT, unexcused
 
-UNTRANSLATED: dict[str, str] = {}
+EXCUSED = {"web/templates/letter.html": "a mail, not a page: mail programs drop style sheets, so styles stand in it"}
 
 
 def script(name: str) -> ModuleType:
@@ -23,7 +23,7 @@ def script(name: str) -> ModuleType:
 
 def test_templates_hold_nothing_they_must_not():
     assert len(templates(PACKAGE)) > 10
-    assert unexcused(offences(PACKAGE), UNTRANSLATED) == []
+    assert unexcused(offences(PACKAGE), EXCUSED) == []
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,27 @@ def test_production_has_no_demo(product_of):
     assert names == {"development": ["sso", "demo"], "production": ["sso"]}
 
 
-@pytest.mark.parametrize("way", [Password(), MagicLink(), Passkey()])
-def test_a_way_in_without_pages_stops_the_start(way, product_of):
-    found = check_sign_in(product_of(sign_in=[way]), settings_of())
+@pytest.mark.parametrize("way", [Password(), MagicLink()])
+def test_production_can_send_the_mail_a_way_in_needs(way, product_of):
+    product = product_of(sign_in=[way])
+    assert check_sign_in(product, settings_of()) == []
+    found = check_sign_in(product, settings_of(environment="production"))
     assert [(one.level, one.where) for one in found] == [("error", "sign_in[0]")]
+    assert "TENANTRY_SMTP_URL" in found[0].problem
+    assert check_sign_in(product, settings_of(environment="production", smtp_url="smtps://mail.example.com")) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "is_name"),
+    [
+        ("https://app.example.com", True),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8000", False),
+        ("http://[::1]:8000", False),
+    ],
+)
+@pytest.mark.parametrize(("environment", "level"), [("development", "warning"), ("production", "error")])
+def test_passkeys_are_for_names(product_of, address, is_name, environment, level):
+    product = product_of(sign_in=[Passkey()])
+    found = check_sign_in(product, settings_of(public_url=address, environment=environment))
+    assert [(one.level, one.where) for one in found] == ([] if is_name else [(level, "sign_in[0]")])

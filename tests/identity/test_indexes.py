@@ -23,18 +23,28 @@ LOOK_UPS = {
         "uq_sessions_user_id",
     ),
     "link": (queries.tokens._use, {"hash": b"x" * 32, "purpose": "reset"}, "uq_verification_tokens_token_hash"),
+    "pending of an address": (
+        queries.tokens._forget_older,
+        {"purpose": "sign-in", "identifier": "person7", "most": 2},
+        "uq_verification_tokens_identifier",
+    ),
     "expired tokens": (
-        queries.tokens._forget,
+        queries.tokens.EXPIRED.statement,
         {"before": datetime(2026, 1, 1, tzinfo=UTC)},
         "ix_verification_tokens_expires_at",
     ),
-    "expired ones": (queries.sessions._forget, {"before": datetime(2026, 1, 1, tzinfo=UTC)}, "ix_sessions_expires_at"),
+    "expired ones": (
+        queries.sessions.EXPIRED.statement,
+        {"before": datetime(2026, 1, 1, tzinfo=UTC)},
+        "ix_sessions_expires_at",
+    ),
 }
 # SQLite gives a UNIQUE of the table's own an index without a name of ours.
 UNNAMED = {
     "uq_accounts_provider": "(provider=? AND provider_account_id=?)",
     "uq_sessions_token_hash": "(token_hash=?)",
     "uq_verification_tokens_token_hash": "(token_hash=?)",
+    "uq_verification_tokens_identifier": "(identifier=?)",
     "uq_sessions_user_id": "(user_id=? AND id<?)",
 }
 
@@ -53,7 +63,7 @@ INSERT INTO sessions (id, user_id, method, token_hash, expires_at)
   SELECT md5('s' || n)::uuid, md5('u' || n)::uuid, 'demo', sha256(n::text::bytea), now() + n * interval '1 hour'
   FROM generate_series(1, 3000) n;
 INSERT INTO verification_tokens (id, purpose, identifier, token_hash, detail, expires_at)
-  SELECT md5('t' || n)::uuid, 'reset', 'x', sha256(n::text::bytea), '{}', now() + n * interval '1 hour'
+  SELECT md5('t' || n)::uuid, 'reset', 'person' || n, sha256(n::text::bytea), '{}', now() + n * interval '1 hour'
   FROM generate_series(1, 3000) n;
 ANALYZE users, holders, accounts, sessions, verification_tokens;
 """

@@ -161,13 +161,6 @@ async def test_of_two_different_tokens_none_is_believed(kit):
     assert (await with_cookie(kit, f"session=eyJmbGFzayI6MX0; session={mine}")).status_code == 200
 
 
-async def test_a_token_is_no_bearer_key_and_no_query(kit):
-    token = (await kit.sign_in("ada")).cookies["session"]
-    client = await kit.client()
-    assert (await client.get("/v1/me", headers={"authorization": f"Bearer {token}"})).status_code == 401
-    assert (await client.get("/v1/me", params={"session": token})).status_code == 401
-
-
 async def test_a_hash_from_a_leaked_table_is_no_token(kit):
     await kit.sign_in("ada")
     async with kit.system.service(writes=False) as ctx:

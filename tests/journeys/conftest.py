@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tenantry.testing import Server, TestDatabase, environment_of, serve
+
+# What other rooms' tests share: `from identity.mailbox import ...`.
+sys.path.append(str(Path(__file__).parents[1]))
 
 Serve = Callable[..., AbstractContextManager[Server]]
 

@@ -14,13 +14,26 @@ from uuid import UUID
 
 import asyncpg
 import httpx2
+import pyotp
 import pytest
 
+from identity import password_steps
+from identity.mailbox import code_in, link_in, mailbox, token_in
+from identity.mailed import mailing_product, person
+from tenantry.identity import queries
+from tenantry.identity.actions.admission import FactorNeeded, Proof, admit
 from tenantry.testing import AppKit, TestDatabase
 
 # Whoever can guess so few characters needs no copy.
 CHARACTERS_MIN = 12
+FIELD_CHARACTERS_MAX = 50
+"""What the door of the second factor takes."""
+PASSWORD_CHARACTERS_MAX = 1000
+"""What the door of passwords takes."""
 PREFIXES = ("", "sess_")
+
+LINK_CHARACTERS_MAX = 90
+"""What the doors of mailed links take, without a prefix."""
 
 Way = Callable[[httpx2.AsyncClient, str], Awaitable[bool]]
 
@@ -65,7 +78,8 @@ async def test_no_value_of_a_leaked_database_is_a_credential(kit: AppKit, thief:
     for way in WAYS:
         accepted = [form for form in sorted(tried) if await way(thief, form)]
         assert accepted == [], way.__name__
-    assert await as_session(thief, secrets["session"]), "the real one is accepted, so the tries were fair"
+    for way in (as_session, as_bearer):
+        assert await way(thief, secrets["session"]), "the real one is accepted, so the tries were fair"
 
 
 async def test_no_value_of_a_leaked_database_is_a_sign_in_under_way(kit: AppKit, thief: httpx2.AsyncClient) -> None:
@@ -89,6 +103,98 @@ async def test_no_value_of_a_leaked_database_is_a_sign_in_under_way(kit: AppKit,
         assert not await as_pending(form), form
         if number % 100 == 0:
             await kit.move(minutes=1)  # only so many may be tried in one
+
+
+async def test_no_value_of_a_leaked_database_is_a_second_factor(kit: AppKit, thief: httpx2.AsyncClient) -> None:
+    await journey(kit)
+    grace = await kit.sign_in("grace")
+    secret, codes = await set_app_up(kit, grace)
+    values = await dump(kit.database)
+    leaked = as_text(values)
+    assert [one for one in (secret, *codes, *(code.replace("-", "") for code in codes)) if one in leaked] == []
+    forms = sorted({form for value in values for form in forms_of(value) if len(form) <= FIELD_CHARACTERS_MAX})
+    assert len(forms) > 50
+    guesses = [{"recovery_code": form} for form in forms]
+    guesses += [{"code": shown_by(form, kit)} for form in forms if is_base32(form)]
+    for number, guess in enumerate([*guesses, {"recovery_code": codes[0]}]):
+        if number % 5 == 0:
+            await kit.move(minutes=15)  # only so many may be tried in one
+            half = await half_of(kit, "grace@example.com")
+        answer = await thief.post("/v1/auth/second-factor", json={**guess, "token": half})
+        assert answer.status_code == (400 if number < len(guesses) else 200), (guess, answer.text)
+
+
+async def test_no_value_of_a_leaked_database_is_a_password(start: Any) -> None:
+    """A hash is no password, here and where it came from."""
+    kit: AppKit = await start(mailing_product())
+    user = await password_steps.person(kit)
+    await password_steps.entered(kit)
+    stored = await password_steps.hash_of(kit, user)
+    values = await dump(kit.database)
+    assert stored in {str(value) for value in values}
+    assert password_steps.PASSWORD not in as_text(values)
+    forms = sorted({form for value in values for form in forms_of(value) if len(form) <= PASSWORD_CHARACTERS_MAX})
+    for number, guess in enumerate([*forms, password_steps.PASSWORD]):
+        if number % 10 == 0:
+            await kit.move(minutes=15)  # only so many may be tried in one
+        answer = await password_steps.enter(await kit.client(), password=guess)
+        assert answer.status_code == (401 if number < len(forms) else 200), (guess, answer.text)
+
+
+@pytest.mark.parametrize("flow", ["magic-link", "sign-up", "reset"])
+async def test_no_value_of_a_leaked_database_is_a_mailed_link_or_code(start: Any, flow: str) -> None:
+    """Tokens are kept as hashes, codes as HMACs, and what mails say is sealed: before they go out, and after."""
+    kit: AppKit = await start(mailing_product())
+    asking, thief = await kit.client(), await kit.client()
+    email = "known@example.com" if flow == "reset" else "new@example.com"
+    await person(kit, "known@example.com")
+    chosen = {"password": "correct horse 7"} if flow == "sign-up" else {}
+    asked = await asking.post(f"/v1/auth/{flow}", json={"email": email, **chosen})
+    assert asked.status_code == 202
+    before = await dump(kit.database)
+    [mail] = await mailbox(kit, email)
+    values = [*before, *await dump(kit.database)]
+    token, prefix = token_in(mail), flow.replace("-", "_").replace("magic_link", "sign_in")
+    assert [one for one in (token, token.rpartition("_")[2], link_in(mail)) if one in as_text(values)] == []
+    # Six digits stand in many a number; as a value of its own the code is nowhere.
+    assert code_in(mail) not in {str(value) for value in values}
+    done = 204 if flow == "reset" else 200
+    more = {"password": "another horse 8"} if flow == "reset" else {"challenge": asked.json()["challenge"]}
+    forms = sorted({form for value in values for form in forms_of(value) if len(form) <= LINK_CHARACTERS_MAX})
+    assert len(forms) > 50
+    for number, form in enumerate([*forms, token]):
+        for shown in dict.fromkeys((form, f"{prefix}_{form}")):
+            answer = await thief.post(f"/v1/auth/{flow}/confirm", json={**more, "token": shown})
+            assert answer.status_code == (done if shown == token else 400), (shown, answer.text)
+            if answer.status_code == done:
+                assert number == len(forms), "the real one is accepted, so the tries were fair"
+                return
+
+
+async def test_no_value_of_a_leaked_database_agrees_to_a_change_of_address(
+    kit: AppKit, thief: httpx2.AsyncClient
+) -> None:
+    ada = await kit.sign_in("ada")
+    before = await dump(kit.database)
+    assert (await ada.post("/v1/me/email", json={"email": "ada@new.example"})).status_code == 202
+    values = [*before, *await dump(kit.database)]
+    mails = {
+        "confirm": (await mailbox(kit, "ada@new.example"))[-1],
+        "approve": (await mailbox(kit, "ada@example.com"))[-1],
+    }
+    values += await dump(kit.database)
+    forms = sorted({form for value in values for form in forms_of(value) if len(form) <= LINK_CHARACTERS_MAX})
+    assert len(forms) > 50
+    for door, mail in mails.items():
+        token = token_in(mail)
+        prefix, _, secret = token.rpartition("_")
+        assert secret not in as_text(values)
+        for form in forms:
+            for shown in (form, f"{prefix}_{form}"):
+                answer = await thief.post(f"/v1/auth/email/{door}", json={"token": shown})
+                assert answer.status_code in {400, 422}, (shown, answer.text)
+        accepted = await thief.post(f"/v1/auth/email/{door}", json={"token": token})
+        assert accepted.json()["changed"] is (door == "approve"), "the real ones are accepted, so the tries were fair"
 
 
 async def test_what_browsers_keep_is_nowhere_in_the_database(kit: AppKit) -> None:
@@ -119,6 +225,35 @@ async def journey(kit: AppKit) -> dict[str, str]:
         "pending sign-in": pending,
         **sent,
     }
+
+
+async def set_app_up(kit: AppKit, browser: httpx2.AsyncClient) -> tuple[str, list[str]]:
+    """An authenticator app for whoever is signed in; answers its secret and the recovery codes."""
+    secret = (await browser.post("/v1/me/totp")).json()["secret"]
+    made = await browser.post("/v1/me/totp/confirm", json={"code": shown_by(secret, kit)})
+    return secret, made.json()["recovery_codes"]
+
+
+async def half_of(kit: AppKit, email: str) -> str:
+    """The token of somebody who knows the first proof."""
+    async with kit.system.service() as ctx:
+        user = await queries.users.of_email(ctx.db, email)
+        assert user is not None
+        needed = await admit(ctx, Proof(user.id, "password"), old_token=None)
+        assert isinstance(needed, FactorNeeded)
+        return needed.token
+
+
+def shown_by(secret: str, kit: AppKit) -> str:
+    return pyotp.TOTP(secret).at(kit.clock.now())
+
+
+def is_base32(text: str) -> bool:
+    """Whether an app would take a text for a secret."""
+    try:
+        return len(base64.b32decode(text + "=" * (-len(text) % 8), casefold=True)) >= 14
+    except ValueError:
+        return False
 
 
 async def dump(database: TestDatabase) -> list[Any]:

@@ -2,26 +2,23 @@
 
 from .actions.demo_people import register_demo_person
 from .actions.people import change_name
-from .actions.sessions import revoke_other_sessions, revoke_session
+from .actions.provider_tokens import provider_token
 from .events import UserRegistered
+from .hashing import PasswordHashing
 from .names import person_name
 from .providers.base import SignInProviders
 from .providers.building import sign_in_providers
 from .providers.demo import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-from .queries.accounts import of_user as accounts_of
-from .queries.sessions import of_user as sessions_of
 
 __all__ = [
     "DEMO_CLIENT_ID",
     "DEMO_CLIENT_SECRET",
+    "PasswordHashing",
     "SignInProviders",
     "UserRegistered",
-    "accounts_of",
     "change_name",
     "person_name",
+    "provider_token",
     "register_demo_person",
-    "revoke_other_sessions",
-    "revoke_session",
-    "sessions_of",
     "sign_in_providers",
 ]

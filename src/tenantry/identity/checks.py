@@ -1,6 +1,7 @@
 """What can be wrong with the ways in before the server starts. The settings' own checks are the kernel's."""
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from tenantry.kernel import Settings
 from tenantry.product import Finding, MagicLink, OpenIDConnect, Passkey, Password, Product
@@ -12,8 +13,16 @@ _TAKEN = ("google", "github", DEMO)
 
 
 def check_sign_in(product: Product, settings: Settings) -> Sequence[Finding]:
-    """Every way in has its credentials, and no two share a name or settings. In development a lack is a warning."""
-    return [*_check_credentials(product, settings), *_check_open_id(product), *_check_unfinished(product)]
+    """Every way in has its credentials and can send its mail, and no two share a name or settings.
+
+    Missing credentials are a warning in development.
+    """
+    return [
+        *_check_credentials(product, settings),
+        *_check_open_id(product),
+        *_check_mail(product, settings),
+        *_check_passkeys(product, settings),
+    ]
 
 
 def _check_credentials(product: Product, settings: Settings) -> Iterator[Finding]:
@@ -43,14 +52,30 @@ def _check_open_id(product: Product) -> Iterator[Finding]:
         )
 
 
-def _check_unfinished(product: Product) -> Iterator[Finding]:
+def _check_mail(product: Product, settings: Settings) -> Iterator[Finding]:
+    if not settings.is_production or settings.smtp_url is not None:
+        return
     for index, way in enumerate(product.sign_in):
-        if isinstance(way, Password | MagicLink | Passkey):
+        if isinstance(way, Password | MagicLink):
             yield Finding(
                 "error",
                 f"sign_in[{index}]",
-                f"{type(way).__name__}() has no pages yet in this version, so nobody could sign in with it.",
-                "Leave it out for now.",
+                f"{type(way).__name__}() sends mail, and TENANTRY_SMTP_URL is unset.",
+                "Set it, or take this way out of sign_in.",
+            )
+
+
+def _check_passkeys(product: Product, settings: Settings) -> Iterator[Finding]:
+    host = urlsplit(settings.public_url).hostname or ""
+    if not host.replace(".", "").isdigit() and ":" not in host:
+        return
+    for index, way in enumerate(product.sign_in):
+        if isinstance(way, Passkey):
+            yield Finding(
+                "error" if settings.is_production else "warning",
+                f"sign_in[{index}]",
+                f"Browsers make passkeys for names, and {host} is none.",
+                "Set TENANTRY_PUBLIC_URL to an address with a name. On this machine: tenantry run --host localhost.",
             )
 
 

@@ -19,12 +19,12 @@ from .providers.base import Pending
 PENDING_LIFETIME = timedelta(minutes=10)
 PENDING_MAX = 5
 HALF_LIFETIME = timedelta(minutes=10)
-# Browsers keep no cookie longer than this (RFC 6265bis, 5.5); what a sliding session lasts, its row decides.
-COOKIE_LIFETIME_MAX = timedelta(days=400)
+LINK_LIFETIME = timedelta(minutes=15)
 
 _PURPOSE = "sign-in"
 _TOKEN = re.compile(r"sess_[0-9A-Za-z]{43}")
 _HALF = re.compile(r"second_factor_[0-9A-Za-z]{43}")
+_LINK = re.compile(r"link_[0-9A-Za-z]{43}")
 _STATE = re.compile(r"state_[0-9A-Za-z]{43}")
 _STATE_CHARACTERS_NAMED = 22
 
@@ -34,39 +34,59 @@ def session_token(request: Request, settings: Settings) -> str | None:
 
     With several different ones none is believed: a browser sends ours once, so somebody else put the others there.
     """
-    tokens = {value for value in _values(request, _name("session", settings)) if _TOKEN.fullmatch(value)}
-    return tokens.pop() if len(tokens) == 1 else None
+    return _only(values_of(request, name_of("session", settings)), _TOKEN)
+
+
+def is_session_token(text: str) -> bool:
+    """Whether a text has the form of a session's token."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def keep_session(response: Response, token: str, *, ctx: Context) -> None:
     """Hand the browser a session's token."""
-    lifetime = COOKIE_LIFETIME_MAX if ctx.product.sliding else ctx.product.session_lifetime
-    _set(response, _name("session", ctx.settings), token, lifetime, ctx.settings)
+    lifetime = ctx.product.session_lifetime_max if ctx.product.sliding else ctx.product.session_lifetime
+    put(response, name_of("session", ctx.settings), token, lifetime, ctx.settings)
 
 
 def drop_session(response: Response, request: Request, settings: Settings) -> None:
     """Take the session's cookie away, if the browser has one."""
-    name = _name("session", settings)
-    if _values(request, name):
-        _set(response, name, "", timedelta(0), settings)
+    name = name_of("session", settings)
+    if values_of(request, name):
+        put(response, name, "", timedelta(0), settings)
 
 
 def keep_half(response: Response, token: str, *, ctx: Context) -> None:
     """Hand the browser the token of half a sign-in, which a second factor makes whole."""
-    _set(response, _name("half", ctx.settings), token, HALF_LIFETIME, ctx.settings)
+    put(response, name_of("half", ctx.settings), token, HALF_LIFETIME, ctx.settings)
 
 
 def half_token(request: Request, settings: Settings) -> str | None:
     """The request's token of half a sign-in; None when there is none of the right form."""
-    tokens = {value for value in _values(request, _name("half", settings)) if _HALF.fullmatch(value)}
-    return tokens.pop() if len(tokens) == 1 else None
+    return _only(values_of(request, name_of("half", settings)), _HALF)
 
 
 def drop_half(response: Response, request: Request, settings: Settings) -> None:
     """Take the token of half a sign-in away, if the browser has one."""
-    name = _name("half", settings)
-    if _values(request, name):
-        _set(response, name, "", timedelta(0), settings)
+    name = name_of("half", settings)
+    if values_of(request, name):
+        put(response, name, "", timedelta(0), settings)
+
+
+def keep_link(response: Response, token: str, *, ctx: Context) -> None:
+    """Hand the browser the token of an account that waits to be connected."""
+    put(response, name_of("link", ctx.settings), token, LINK_LIFETIME, ctx.settings)
+
+
+def link_token(request: Request, settings: Settings) -> str | None:
+    """The request's token of an account that waits to be connected; None when there is none of the right form."""
+    return _only(values_of(request, name_of("link", settings)), _LINK)
+
+
+def drop_link(response: Response, request: Request, settings: Settings) -> None:
+    """Take that token away, if the browser has one."""
+    name = name_of("link", settings)
+    if values_of(request, name):
+        put(response, name, "", timedelta(0), settings)
 
 
 def keep_pending(response: Response, request: Request, pending: Pending, *, ctx: Context) -> None:
@@ -74,14 +94,14 @@ def keep_pending(response: Response, request: Request, pending: Pending, *, ctx:
 
     At most five are kept; the oldest make way. Browsers send the oldest first (RFC 6265, 5.4).
     """
-    prefix = _name("signin-", ctx.settings)
+    prefix = name_of("signin-", ctx.settings)
     older = [name for name in request.cookies if name.startswith(prefix)]
     for name in older[: max(0, len(older) - PENDING_MAX + 1)]:
-        _set(response, name, "", timedelta(0), ctx.settings)
+        put(response, name, "", timedelta(0), ctx.settings)
     sealed = ctx.runtime.vault.seal_cookie(
         msgspec.to_builtins(pending), purpose=_PURPOSE, expires_at=ctx.clock.now() + PENDING_LIFETIME
     )
-    _set(response, _pending_name(pending.state, ctx.settings), sealed, PENDING_LIFETIME, ctx.settings)
+    put(response, _pending_name(pending.state, ctx.settings), sealed, PENDING_LIFETIME, ctx.settings)
 
 
 def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -> Pending | None:
@@ -102,18 +122,27 @@ def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -
 def drop_pending(response: Response, request: Request, state: str, settings: Settings) -> None:
     """Take the note of one sign-in away, if the browser has it."""
     if _STATE.fullmatch(state) and (name := _pending_name(state, settings)) in request.cookies:
-        _set(response, name, "", timedelta(0), settings)
+        put(response, name, "", timedelta(0), settings)
+
+
+def _only(values: list[str], form: re.Pattern[str]) -> str | None:
+    if len(values) == 1:
+        return values[0] if form.fullmatch(values[0]) else None
+    tokens = set(filter(form.fullmatch, values))
+    return tokens.pop() if len(tokens) == 1 else None
 
 
 def _pending_name(state: str, settings: Settings) -> str:
-    return _name(f"signin-{state.removeprefix('state_')[:_STATE_CHARACTERS_NAMED]}", settings)
+    return name_of(f"signin-{state.removeprefix('state_')[:_STATE_CHARACTERS_NAMED]}", settings)
 
 
-def _name(name: str, settings: Settings) -> str:
+def name_of(name: str, settings: Settings) -> str:
+    """What a cookie of ours is called on this installation."""
     return f"__Host-{name}" if settings.is_production else name
 
 
-def _set(response: Response, name: str, value: str, lifetime: timedelta, settings: Settings) -> None:
+def put(response: Response, name: str, value: str, lifetime: timedelta, settings: Settings) -> None:
+    """Set a cookie that no script reads; with no lifetime it is taken away."""
     response.set_cookie(
         name,
         value,
@@ -125,12 +154,14 @@ def _set(response: Response, name: str, value: str, lifetime: timedelta, setting
     )
 
 
-def _values(request: Request, name: str) -> list[str]:
+def values_of(request: Request, name: str) -> list[str]:
     """Every value of a cookie; Starlette's own reader keeps the last one only."""
     found = []
-    for header in request.headers.getlist("cookie"):
-        for piece in header.split(";"):
-            given, _, value = piece.partition("=")
-            if given.strip() == name:
-                found.append(value.strip())
+    # Not through `request.headers`, which makes an object and reads every name: this runs before each request.
+    for header, cookies in request.scope["headers"]:
+        if header == b"cookie":
+            for piece in cookies.decode("latin-1").split(";"):
+                given, _, value = piece.partition("=")
+                if given.strip() == name:
+                    found.append(value.strip())
     return found

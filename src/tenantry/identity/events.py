@@ -33,3 +33,9 @@ class UserDeletion(msgspec.Struct, frozen=True):
     """A person's account was closed; their sessions have ended. The rows stay until they are erased."""
 
     user_id: UUID
+
+
+class UserAddressChanged(msgspec.Struct, frozen=True):
+    """A person has another address, which is proven; the old one opens nothing any more."""
+
+    user_id: UUID

@@ -50,7 +50,7 @@ class Accounts(Touched, Base):
     """A way a user signs in: the provider's own id for them, never their address.
 
     The provider's tokens are sealed (`Vault`, purpose "provider-token", context the row's id) and read by the service
-    login only.
+    login only. `refreshing_until` is the lease of who asks for new ones: a refresh token may work once only.
     """
 
     __tablename__ = "accounts"
@@ -78,6 +78,7 @@ class Accounts(Touched, Base):
     refresh_token = column(Words(), nullable=True)
     id_token = column(Words(), nullable=True)
     session_state = column(Words(), nullable=True)
+    refreshing_until = column(UtcDateTime(), nullable=True)
     last_used_at = column(UtcDateTime(), nullable=True)
 
     __table_args__ = (
@@ -198,16 +199,20 @@ class AddressChanges(Created, Base):
 class TotpSecrets(Created, Base):
     """The secret an authenticator app shares (RFC 6238), sealed (purpose "totp", context the user's id).
 
-    It counts from `confirmed_at` on. `last_step` is the last time step that was used, so that no code works twice.
+    `secret` counts; `next_secret` is being set up, and takes its place with the first right code. `last_step` is the
+    last time step that was used, so that no code works twice.
     """
 
     __tablename__ = "totp_secrets"
     __policy__ = Policy(authenticated=Rights(read=own(), read_columns=("user_id", "confirmed_at", "created_at")))
 
     user_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    secret = column(Words())
+    secret = column(Words(), nullable=True)
+    next_secret = column(Words(), nullable=True)
     confirmed_at = column(UtcDateTime(), nullable=True)
     last_step = column(Whole(), server_default="0")
+
+    __table_args__ = (CheckConstraint("(secret IS NULL) = (confirmed_at IS NULL)", name="secret_confirmed"),)
 
 
 class RecoveryCodes(Created, Base):

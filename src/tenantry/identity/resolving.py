@@ -1,38 +1,43 @@
-"""Who is behind a session cookie: one statement, asked once per request."""
+"""Who is behind a session's token, in a cookie or as a bearer: one statement, asked once per request."""
 
 from contextlib import suppress
 from datetime import timedelta
 
 from starlette.requests import Request
 
-from tenantry.kernel.context import Actor, Holder, Resolved, system_context
+from tenantry.kernel.context import SERVICE, Actor, Holder, Resolved, system_context
 from tenantry.kernel.crypto import token_hash
+from tenantry.kernel.database import Unit
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.kernel.runtime import Runtime
 from tenantry.web import refuse_cross_site
 
 from . import queries
-from .cookies import session_token
+from .bearer import presented_token
 
 TOUCH_EVERY = timedelta(minutes=5)
 
 
 async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None:
-    """The user of the request's session cookie; None for no cookie, a malformed, unknown or expired one.
+    """The user of the request's session; None for no token, a malformed, unknown or expired one.
 
-    A request that changes something and carries the cookie must come from our own pages: `CrossSiteRefused` is raised
-    before the session is even looked for, so no route can forget it.
+    A request that changes something by the cookie must come from our own pages: `CrossSiteRefused` is raised before
+    the session is even looked for, so no route can forget it. A bearer is put there by a program, never by a browser
+    on another site's behalf, and the cookie beside it counts for nothing.
     """
-    token = session_token(request, runtime.settings)
+    settings = runtime.settings
+    token, is_cookie = presented_token(request, settings)
     if token is None:
         return None
-    settings = runtime.settings
-    refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
-    async with system_context(runtime).service(writes=False) as ctx:
-        found = await queries.sessions.live(ctx.db, token_hash(token))
+    if is_cookie:
+        refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
+    # Every signed-in request comes by here. A unit that reads holds nothing and needs no end, so it is not entered.
+    reading: Unit = runtime.service.unit(SERVICE, writes=False)
+    found = await queries.sessions.live(reading, token_hash(token))
     if found is None:
         return None
-    await _touch(runtime, found)
+    if _is_due(runtime, found):
+        await _touch(runtime, found)
     actor = Actor(
         "user",
         user_id=found.user_id,
@@ -47,19 +52,22 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
     return Resolved(actor, holder)
 
 
-async def _touch(runtime: Runtime, session: queries.sessions.LiveSession) -> None:
-    """Note that the session is in use, and begin a sliding one's lifetime anew.
+def _is_due(runtime: Runtime, session: queries.sessions.LiveSession) -> bool:
+    """Whether its use is to be noted again. Not at every request: a write costs more than the request's reads."""
+    seen, product = session.last_seen_at, runtime.product
+    every = min(TOUCH_EVERY, product.session_lifetime / 10) if product.sliding else TOUCH_EVERY
+    return seen is None or runtime.clock.now() - seen >= every
 
-    Not at every request: a write costs more than the request's reads.
-    """
-    lifetime = runtime.product.session_lifetime
-    every = min(TOUCH_EVERY, lifetime / 10)
-    if session.last_seen_at is not None and runtime.clock.now() - session.last_seen_at < every:
-        return
+
+async def _touch(runtime: Runtime, session: queries.sessions.LiveSession) -> None:
+    """Note that the session is in use, and begin a sliding one's lifetime anew."""
+    product = runtime.product
     # Whoever writes at the same moment notes it just as well, or the next request will.
     with suppress(DatabaseConflict, DatabaseUnavailable):
         async with system_context(runtime).service() as ctx:
-            if runtime.product.sliding:
-                await queries.sessions.slide(ctx.db, session.id, seconds=int(lifetime.total_seconds()))
+            if product.sliding:
+                await queries.sessions.slide(
+                    ctx.db, session.id, lifetime=product.session_lifetime, longest=product.session_lifetime_max
+                )
             else:
                 await queries.sessions.see(ctx.db, session.id)

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.attempts import attempt
+from tenantry.kernel.attempts import attempt, give_back
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.ids import new_token
 
@@ -74,6 +74,11 @@ class Issued(msgspec.Struct, frozen=True):
     code: str
 
 
+def draw(purpose: Purpose) -> Issued:
+    """A token that is not written yet: so that its mail can be drawn before a unit is open."""
+    return Issued(new_id(), new_token(purpose.prefix), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}")
+
+
 async def issue(
     ctx: Context,
     purpose: Purpose,
@@ -81,22 +86,22 @@ async def issue(
     *,
     user_id: UUID | None = None,
     detail: Mapping[str, Any] | None = None,
+    drawn: Issued | None = None,
 ) -> Issued:
-    """Write a token and its code into the open unit of work on the service login."""
-    token_id, token = new_id(), new_token(purpose.prefix)
-    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+    """Write a token and its code into the open unit of work on the service login; `drawn` is one from `draw`."""
+    issued = drawn or draw(purpose)
     await queries.tokens.add(
         ctx.db,
-        id=token_id,
+        id=issued.id,
         purpose=purpose.value,
         identifier=identifier,
         user_id=user_id,
-        token_hash=token_hash(token),
-        code_hash=_code_hashes(ctx, token_id, code)[0],
+        token_hash=token_hash(issued.token),
+        code_hash=_code_hashes(ctx, issued.id, issued.code)[0],
         detail=dict(detail or {}),
         seconds=int(purpose.lifetime.total_seconds()),
     )
-    return Issued(token_id, token, code)
+    return issued
 
 
 def purpose_of(token: str) -> Purpose | None:
@@ -129,6 +134,11 @@ async def count_code_try(ctx: Context, challenge: UUID, identifier: str | None =
     await attempt(ctx, f"code {challenge}", most=CODE_TRIES, within=timedelta(hours=1))
     if identifier is not None:
         await attempt(ctx, f"codes {identifier}", most=CODE_TRIES_AN_HOUR, within=timedelta(hours=1))
+
+
+async def give_code_try_back(ctx: Context, identifier: str) -> None:
+    """The code was right: this try does not count against the address; `ctx` has no open unit."""
+    await give_back(ctx, f"codes {identifier}")
 
 
 async def use_code(ctx: Context, purpose: Purpose, challenge: UUID, code: str) -> Token:

@@ -85,7 +85,11 @@ def _footer(request: Request, settings: Settings) -> list[Link]:
         Link(_("API reference"), "/docs"),
         Link(_("Problems"), "/problems"),
     ]
-    return items if settings.is_production else [*items, Link(_("Design"), "/design")]
+    if not settings.is_production:
+        items.append(Link(_("Design"), "/design"))
+        if settings.smtp_url is None:
+            items.append(Link(_("Mailbox"), "/mailbox"))
+    return items
 
 
 def _notice(request: Request, product: Product, settings: Settings) -> str:

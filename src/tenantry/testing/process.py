@@ -41,17 +41,20 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path, product: str, *arguments: str, **environment: str) -> Iterator[Server]:
-    """Run the server in a folder of its own until the block ends; it must stop by itself when asked to."""
+def serve(folder: Path, product: str, *arguments: str, host: str = "127.0.0.1", **environment: str) -> Iterator[Server]:
+    """Run the server in a folder of its own until the block ends; it must stop by itself when asked to.
+
+    `host` is "localhost" for what browsers do for names only, such as passkeys.
+    """
     port = _free_port()
     log = folder / "server.log"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TENANTRY_")}
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [COMMAND, "run", product, "--port", str(port), *arguments],
+            [COMMAND, "run", product, "--host", host, "--port", str(port), *arguments],
             cwd=folder, env={**clean, **environment}, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
-    server = Server(f"http://127.0.0.1:{port}", process, log)
+    server = Server(f"http://{host}:{port}", process, log)
     try:
         _wait(server)
         yield server

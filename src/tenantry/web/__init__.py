@@ -5,15 +5,19 @@ Knows no domain. Rooms that show pages use these names and the template globals 
 
 from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
 from .layout import Layout, Link, Person
+from .letters import Letter, Letters
 from .pages import create_templates, gettext, page, problem_page
 from .preferences import install
-from .translations import mark
+from .translations import Translator, mark
 
 __all__ = [
     "CrossSiteRefused",
     "Layout",
+    "Letter",
+    "Letters",
     "Link",
     "Person",
+    "Translator",
     "create_templates",
     "gettext",
     "install",

@@ -18,8 +18,8 @@ from .tree import Finding
 
 NEEDS_AN_ACTOR = frozenset(get_args(kind)[1].dependency for kind in (Read, Write, Service, SignedIn))
 PREFIXES = ("/v1/", "/auth/", "/webhooks/")
-PAGES = ("/pricing", "/signin", "/dashboard", "/keys", "/prompts", "/chats", "/files", "/team", "/billing")
-PAGES += ("/settings", "/trials", "/admin", "/docs", "/problems", "/design", "/preferences", "/static")
+PAGES = ("/pricing", "/signin", "/signup", "/dashboard", "/keys", "/prompts", "/chats", "/files", "/team", "/billing")
+PAGES += ("/settings", "/trials", "/admin", "/docs", "/problems", "/design", "/mailbox", "/preferences", "/static")
 SINGLE = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/robots.txt", "/favicon.ico", "/sitemap.xml"}
 )

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tenantry.identity.hashing import HashingBusy, PasswordHashing
+from tenantry.identity.hashing.passwords import WRONG_SECONDS_MAX
 from tenantry.identity.models import Passwords
 from tenantry.kernel.database import statement
 from tenantry.kernel.database.failures import UnitStillOpen
@@ -84,6 +85,19 @@ async def test_a_damaged_hash_opens_nothing(hashing, damaged):
 async def test_nobody_takes_as_long_as_somebody(hashing):
     assert await hashing.verify(PASSWORD, None) == (False, None)
     assert await hashing.verify("nobody has this password", None) == (False, None)
+
+
+async def test_once_a_foreign_hash_was_compared_every_no_waits_as_long(hashing):
+    ours = await hashing.hash(PASSWORD)
+    for stored in (ours, None):
+        assert await hashing.verify("wrong", stored) == (False, None)
+    assert hashing._longest == 0
+    assert (await hashing.verify(PASSWORD, IMPORTED["supabase"]))[0]
+    longest = hashing._longest
+    assert 0 < longest <= WRONG_SECONDS_MAX
+    begun = asyncio.get_running_loop().time()
+    assert await hashing.verify("wrong", ours) == (False, None)
+    assert asyncio.get_running_loop().time() - begun >= 0.9 * longest
 
 
 async def test_503_when_too_many_wait():

@@ -14,8 +14,9 @@ from tenantry.identity.errors import (
 )
 from tenantry.identity.providers.base import Answer, Registration
 from tenantry.identity.providers.github import GitHubProvider
+from tenantry.kernel.clock import SystemClock
 
-TOKEN, USER, EMAILS = "/login/oauth/access_token", "/user", "/user/emails"
+TOKEN, USER, EMAILS = "/login/oauth/access_token", "/api/v3/user", "/api/v3/user/emails"
 ADA = {
     "id": 583231,
     "login": "ada",
@@ -36,7 +37,7 @@ async def github(scripted, opened):
         ],
     }
     registration = Registration("github", "GitHub", "client", "s3cret&=+")
-    return await opened(GitHubProvider(registration, web=scripted.url, api=scripted.url))
+    return await opened(GitHubProvider(registration, SystemClock(), web=scripted.url))
 
 
 async def test_the_browser_is_sent_with_state_and_challenge(github, pending):

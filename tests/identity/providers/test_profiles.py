@@ -1,12 +1,20 @@
 """What a provider tells is made fit to be stored."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantry.identity.errors import ProviderAnswerInvalid
 from tenantry.identity.names import clean_name
-from tenantry.identity.providers.profiles import clean_email, external_profile
+from tenantry.identity.providers.base import Granted
+from tenantry.identity.providers.profiles import (
+    TOKEN_CHARACTERS_MAX,
+    clean_email,
+    external_profile,
+    granted_tokens,
+)
 
 ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.text()), st.binary())
 
@@ -85,3 +93,37 @@ def test_only_a_plain_yes_verifies_an_address(verified, counts):
 
 def test_no_address_is_never_verified():
     assert profile_of(email="nonsense").email_verified is False
+
+
+NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ends"),
+    [
+        (3600, 3600), (1.5, 1.5), ("3600", 3600), (0, None), (-1, None), (True, None), (None, None), ("soon", None),
+        ("\u0663", None), ("1" * 400, None), (1e300, None), (float("nan"), None), ([3600], None),
+    ],
+)  # fmt: skip
+def test_when_a_token_ends(seconds, ends):
+    found = granted_tokens({"access_token": "x", "expires_in": seconds}, NOW).expires_at
+    assert found == (None if ends is None else NOW + timedelta(seconds=ends))
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x" * (TOKEN_CHARACTERS_MAX + 1), "a\nb", "a\x00", 7, None, ["x"], {"a": 1}], ids=repr
+)
+def test_a_token_that_cannot_be_kept_is_left_out(token):
+    names = ("access_token", "refresh_token", "id_token")
+    found = granted_tokens(dict.fromkeys(names, token), NOW)
+    assert found == Granted()
+
+
+def test_what_a_token_endpoint_gave():
+    found = granted_tokens(
+        {"access_token": "a", "refresh_token": "r", "id_token": "i", "scope": "s", "token_type": "t",
+         "session_state": "x", "expires_in": 60, "is_admin": True},
+        NOW,
+    )  # fmt: skip
+    assert found == Granted("a", "r", NOW + timedelta(seconds=60), "i", "s", "t", "x")
+    assert granted_tokens({"scope": "s" * 2001, "token_type": "t" * 101}, NOW) == Granted()

@@ -9,6 +9,7 @@ import msgspec
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.kernel.context import Actor
+from tenantry.kernel.crypto import token_hash
 
 from .. import queries, tokens
 from ..errors import UserBanned, UserDeleted
@@ -47,14 +48,16 @@ async def admit(ctx: Context, proof: Proof, *, old_token: str | None) -> Admissi
     """
     await refuse_closed(ctx, proof.user_id)
     acting = as_user(ctx, proof.user_id)
-    factors = await queries.factors.of_user(ctx.db, proof.user_id)
-    if factors.names and proof.method not in STRONG:
+    factors = (await queries.factors.of_user(ctx.db, proof.user_id)).asked(ctx.product)
+    if factors and proof.method not in STRONG:
+        if old_token is not None:
+            await queries.sessions.end_by_hash(ctx.db, token_hash(old_token))
         detail: dict[str, Any] = {"method": proof.method, "account": proof.account_id and str(proof.account_id)}
         issued = await tokens.issue(
             ctx, tokens.Purpose.SECOND_FACTOR, str(proof.user_id), user_id=proof.user_id, detail=detail
         )
         await audit(acting, "sign_in.second_factor_asked", subject=("user", proof.user_id), detail=detail)
-        return FactorNeeded(proof.user_id, issued.token, factors.names)
+        return FactorNeeded(proof.user_id, issued.token, factors)
     return await start_session(
         acting,
         proof.user_id,
@@ -74,7 +77,7 @@ async def refuse_closed(ctx: Context, user: UUID) -> KnownUser:
     found = await queries.users.lock(ctx.db, user)
     if found is None or found.deleted_at is not None:
         raise UserDeleted
-    if found.banned_at is not None and (found.ban_ends_at is None or found.ban_ends_at > ctx.clock.now()):
+    if found.is_banned(ctx.clock.now()):
         raise UserBanned(until=found.ban_ends_at)
     return found
 

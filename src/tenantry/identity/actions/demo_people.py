@@ -7,8 +7,8 @@ from tenantry.kernel import Context
 from .. import queries
 from ..providers.base import ExternalProfile
 from ..providers.demo import NAME, STORED_ISSUER
+from .linking import add_account
 from .registration import register
-from .sign_in import add_account
 
 
 async def register_demo_person(ctx: Context, *, subject: str, email: str, name: str) -> tuple[UUID, bool]:

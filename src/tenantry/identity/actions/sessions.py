@@ -13,6 +13,7 @@ from tenantry.kernel.context import Actor
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.ids import new_token
 from tenantry.kernel.problems import Unauthenticated
+from tenantry.kernel.retention import forget
 
 from .. import queries
 from ..errors import SessionNotFound
@@ -55,7 +56,7 @@ async def start_session(
         method=method,
         token_hash=token_hash(token),
         address=ctx.origin.address,
-        user_agent=_clipped(ctx.origin.user_agent),
+        user_agent=clipped(ctx.origin.user_agent),
         seconds=int(ctx.product.session_lifetime.total_seconds()),
     )
     await audit(acting, "session.started", subject=("session", session_id), detail={"method": method})
@@ -74,6 +75,16 @@ async def renew_session(ctx: Context) -> Started:
         raise Unauthenticated
     await audit(ctx, "session.renewed", subject=("session", session_id))
     return Started(ctx.user_id, session_id, token)
+
+
+async def refuse_ended(ctx: Context) -> None:
+    """Raise `Unauthenticated` when the caller's session has ended since the request came in.
+
+    In the open unit on the service login, which holds the user (`queries.users.lock`): who ends sessions waits.
+    """
+    session = ctx.actor.session_id
+    if session is None or not await queries.sessions.is_live(ctx.db, ctx.user_id, session):
+        raise Unauthenticated
 
 
 async def sign_out(ctx: Context, token: str | None) -> None:
@@ -102,24 +113,27 @@ async def revoke_other_sessions(ctx: Context) -> int:
     return ended
 
 
+async def revoke_all_sessions(ctx: Context) -> int:
+    """End all of the caller's sessions, the one that asks included; answers how many there were."""
+    ended = await queries.sessions.end_all(ctx.db, ctx.user_id)
+    await audit(ctx, "session.all_revoked", subject=("user", ctx.user_id), detail={"sessions": ended})
+    return ended
+
+
 async def forget_expired_sessions(ctx: Context, _payload: dict[str, Any]) -> None:
-    """Delete sessions that expired longer ago than they are kept, a bounded batch per unit."""
-    before = ctx.clock.now() - timedelta(days=ctx.settings.sessions_retention_days)
-    deleted = 1
-    while deleted:
-        async with ctx.service() as working:
-            deleted = await queries.sessions.forget(working.db, before=before)
+    """Delete sessions that expired longer ago than they are kept."""
+    kept = timedelta(days=ctx.settings.sessions_retention_days)
+    await forget(ctx, queries.sessions.EXPIRED, before=ctx.clock.now() - kept)
 
 
 async def forget_expired_tokens(ctx: Context, _payload: dict[str, Any]) -> None:
-    """Delete verification tokens that have expired, a bounded batch per unit."""
-    deleted = 1
-    while deleted:
-        async with ctx.service() as working:
-            deleted = await queries.tokens.forget(working.db, before=ctx.clock.now())
+    """Delete verification tokens that have expired, and changes of address that rested on them."""
+    await forget(ctx, queries.tokens.EXPIRED, before=ctx.clock.now())
+    await forget(ctx, queries.addresses.EXPIRED, before=ctx.clock.now())
 
 
-def _clipped(user_agent: str | None) -> str | None:
+def clipped(user_agent: str | None) -> str | None:
+    """What a browser says of itself, short and printable."""
     if user_agent is None:
         return None
     return "".join(letter for letter in user_agent[:USER_AGENT_CHARACTERS_MAX] if letter.isprintable()) or None

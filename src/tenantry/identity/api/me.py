@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from tenantry.kernel import Read, Write, problems
+from tenantry.kernel import Context, Read, Write, problems
 from tenantry.kernel.problems import Invalid, Unauthenticated
 from tenantry.web import CrossSiteRefused
 
-from .. import queries
+from .. import cookies, queries
 from ..actions import sessions
 from ..errors import SessionNotFound
 
@@ -69,14 +69,26 @@ async def list_sessions(
     status_code=204,
     responses=problems(CrossSiteRefused, Invalid, SessionNotFound, Unauthenticated),
 )
-async def revoke_session(session_id: UUID, ctx: Write) -> Response:
+async def revoke_session(session_id: UUID, request: Request, ctx: Write) -> Response:
     """End one of the user's sessions, also the current one."""
     await sessions.revoke_session(ctx, session_id)
-    return Response(status_code=204)
+    return _ended(request, ctx, is_own=session_id == ctx.actor.session_id)
 
 
-@router.delete("/sessions", status_code=204, responses=problems(CrossSiteRefused, Unauthenticated))
-async def revoke_other_sessions(ctx: Write) -> Response:
-    """End all of the user's sessions but the current one."""
-    await sessions.revoke_other_sessions(ctx)
-    return Response(status_code=204)
+@router.delete("/sessions", status_code=204, responses=problems(CrossSiteRefused, Invalid, Unauthenticated))
+async def revoke_sessions(
+    request: Request,
+    ctx: Write,
+    *,
+    current: Annotated[bool, Query(description="Also the session that asks.")] = False,
+) -> Response:
+    """End all of the user's sessions but the current one, or with `current=true` all of them."""
+    await (sessions.revoke_all_sessions(ctx) if current else sessions.revoke_other_sessions(ctx))
+    return _ended(request, ctx, is_own=current)
+
+
+def _ended(request: Request, ctx: Context, *, is_own: bool) -> Response:
+    response = Response(status_code=204)
+    if is_own:
+        cookies.drop_session(response, request, ctx.settings)
+    return response

@@ -7,25 +7,20 @@ is a way to bring it down.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar, TypeVar
-from unicodedata import normalize
-
-from pwdlib import PasswordHash
-from pwdlib.exceptions import UnknownHashError
-from pwdlib.hashers.argon2 import Argon2Hasher
+from time import monotonic
+from typing import Any, ClassVar, TypeVar
 
 from tenantry.kernel.database import refuse_while_open
+from tenantry.kernel.extras import extra
 from tenantry.kernel.problems import Problem
-
-from .imported import IMPORTED
 
 T = TypeVar("T")
 
 PASSWORD_CHARACTERS_MAX = 256
 AT_ONCE = 2
 WAITING_MAX = 64
-# OWASP's password storage cheat sheet: argon2id with 19 MiB, two passes, one lane.
-_MEMORY_KIB, _PASSES, _LANES = 19 * 1024, 2, 1
+WRONG_SECONDS_MAX = 1.0
+_SCHEMES = f"{__package__}.schemes"
 
 
 class HashingBusy(Problem):
@@ -44,17 +39,17 @@ class PasswordHashing:
     """
 
     def __init__(self, *, at_once: int = AT_ONCE, waiting_max: int = WAITING_MAX) -> None:
-        ours = Argon2Hasher(time_cost=_PASSES, memory_cost=_MEMORY_KIB, parallelism=_LANES)
-        self._hashes = PasswordHash((ours, *(kind() for kind in IMPORTED)))
         self._at_once, self._room = at_once, at_once + waiting_max
         self._threads: ThreadPoolExecutor | None = None
+        self._schemes: Any = None
         self._inside = 0
-        self._decoy = ""
+        self._longest = 0.0
 
     async def open(self) -> None:
-        """Start the threads, and make the hash that stands in for people who are not there."""
+        """Load the schemes and start the threads."""
         self._threads = ThreadPoolExecutor(self._at_once, thread_name_prefix="password")
-        self._decoy = await self._run(lambda: self._hashes.hash("nobody has this password"))
+        # By name, and in a thread: a product without passwords does without argon2 and bcrypt.
+        self._schemes = await self._run(lambda: extra(_SCHEMES).Schemes())
 
     async def aclose(self) -> None:
         """End the threads; what runs is waited for."""
@@ -64,30 +59,28 @@ class PasswordHashing:
 
     async def hash(self, password: str) -> str:
         """The hash to store. Raises `HashingBusy`."""
-        return await self._run(lambda: self._hashes.hash(normalize("NFKC", password)))
+        return await self._run(lambda: self._schemes.hash(password))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether the password is right, and the hash to store instead when the old one is weaker than ours.
 
         Without a stored hash it takes as long and answers False, so that nobody learns who has an account. So does a
-        hash of no form we know. Raises `HashingBusy`.
+        hash of no form we know. Other systems' hashes may take much longer than ours: once one was compared, each "no"
+        waits until the longest such comparison would be done, a second at most. Raises `HashingBusy`.
         """
-        return await self._run(lambda: self._verified(password, stored))
 
-    def _verified(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        normal = normalize("NFKC", password)
-        if stored is None:
-            self._hashes.verify(normal, self._decoy)
-            return False, None
-        for spelled in dict.fromkeys((normal, password)):
-            try:
-                right, better = self._hashes.verify_and_update(spelled, stored)
-            except UnknownHashError:
-                self._hashes.verify(normal, self._decoy)
-                return False, None
-            if right:
-                return True, self._hashes.hash(normal) if better and spelled != normal else better
-        return False, None
+        def compared() -> tuple[bool, str | None, float, bool]:
+            begun = monotonic()
+            is_right, better = self._schemes.verify(password, stored)
+            return is_right, better, monotonic() - begun, self._schemes.is_foreign(stored)
+
+        is_right, better, seconds, is_foreign = await self._run(compared)
+        if is_foreign:
+            self._longest = max(self._longest, min(seconds, WRONG_SECONDS_MAX))
+        if not is_right:
+            # Outside the threads: who waits keeps nobody from hashing.
+            await asyncio.sleep(max(0.0, self._longest - seconds))
+        return is_right, better
 
     async def _run(self, work: Callable[[], T]) -> T:
         refuse_while_open("hashing a password")

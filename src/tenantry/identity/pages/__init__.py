@@ -1,5 +1,41 @@
-"""The pages of identity: signing in, and what follows."""
+"""The pages of identity: signing in, what follows, and its sections of the settings."""
 
-from . import sign_in
+from . import (
+    accounts,
+    confirm,
+    email,
+    factors,
+    magic_link,
+    passkey_proofs,
+    passkeys,
+    password,
+    reset,
+    second_factor,
+    settings,
+    sign_in,
+    sign_up,
+    verify,
+)
 
-ROUTERS = [sign_in.router]
+ROUTERS = [
+    magic_link.router,
+    sign_up.router,
+    accounts.router,
+    email.router,
+    passkey_proofs.router,
+    passkeys.router,
+    password.router,
+    reset.router,
+    sign_in.router,
+    verify.router,
+    settings.router,
+    confirm.router,
+    factors.router,
+    second_factor.router,
+]
+PANELS = [*factors.PANELS, *email.PANELS, *passkeys.PANELS, *password.PANELS, *settings.PANELS]
+
+verify.FLOWS.update(email.FLOWS)
+verify.FLOWS.update(magic_link.FLOWS)
+verify.FLOWS.update(reset.FLOWS)
+verify.FLOWS.update(sign_up.FLOWS)

@@ -1,48 +1,35 @@
 """The pages and redirects of signing in and out."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
 from tenantry.kernel.attempts import attempt, network
-from tenantry.kernel.logs import logger_of
-from tenantry.kernel.negotiation import prefers_html
-from tenantry.kernel.problem_handlers import problem_response
-from tenantry.web import page, refuse_cross_site, safe_return_path
+from tenantry.web import gettext, safe_return_path
 
 from .. import cookies
-from ..actions import sessions
+from ..actions import linking, sessions
 from ..actions import sign_in as actions
-from ..actions.admission import Admission, FactorNeeded
+from ..doors import from_our_pages
 from ..errors import ProviderRefused, ProviderUnreachable, SignInDenied, SignInExpired
-from ..providers.base import Answer, Pending, SignInProviders
-from ..providers.building import missing_settings
+from ..providers.base import Answer, Pending
+from .accounts import to_link
+from .failing import failed
+from .letting_in import let_in
+from .sign_in_page import sign_in_page
 
 router = APIRouter(include_in_schema=False)
 
 SIGN_INS_A_MINUTE = 120
 """From one address; an office behind one address passes, a guesser does not."""
 
-_log = logger_of("tenantry.identity")
 # RFC 6749 4.1.2.1 and OpenID Connect Core 3.1.2.6: what a person, or nobody's session over there, made of it.
 _DENIED = frozenset({
     "access_denied", "account_selection_required", "consent_required", "interaction_required", "login_required",
 })  # fmt: skip
 _AWAY = frozenset({"server_error", "temporarily_unavailable"})
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A button of the sign-in page, or a way in that lacks settings."""
-
-    label: str
-    href: str = ""
-    is_demo: bool = False
-    missing: tuple[str, ...] = ()
 
 
 @router.get("/signin")
@@ -51,7 +38,7 @@ async def show_sign_in(request: Request, ctx: Open, return_to: str = "") -> Resp
     back = safe_return_path(return_to)
     if ctx.actor.kind == "user":
         return RedirectResponse(back, status_code=303)
-    return page(request, "identity/signin.html", ways=_ways(ctx, back), unavailable=_unavailable(ctx))
+    return sign_in_page(request, ctx, back)
 
 
 @router.get("/auth/{provider}/start")
@@ -61,7 +48,7 @@ async def start_sign_in(request: Request, provider: str, ctx: Open, return_to: s
     try:
         url, pending = await actions.begin_sign_in(ctx, provider, back)
     except Problem as problem:
-        return _failed(request, problem, back)
+        return failed(request, problem, back)
     response = RedirectResponse(url, status_code=303)
     cookies.keep_pending(response, request, pending, ctx=ctx)
     return response
@@ -78,7 +65,7 @@ async def end_sign_in(request: Request, provider: str, ctx: Open) -> Response:
             await attempt(ctx, f"sign-in from {caller}", most=SIGN_INS_A_MINUTE, within=timedelta(minutes=1))
         response = await _signed_in(request, pending, ctx)
     except Problem as problem:
-        response = _failed(request, problem, pending.return_to if pending else "")
+        response = failed(request, problem, pending.return_to if pending else "")
     cookies.drop_pending(response, request, state, ctx.settings)
     return response
 
@@ -86,9 +73,9 @@ async def end_sign_in(request: Request, provider: str, ctx: Open) -> Response:
 @router.post("/auth/signout")
 async def sign_out(request: Request, ctx: Open) -> Response:
     """End the browser's session, if it has one, and go to the start page."""
-    settings = ctx.settings
     # Also without a session: another site must not make a browser drop its cookie.
-    refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
+    from_our_pages(request, ctx)
+    settings = ctx.settings
     await sessions.sign_out(ctx, cookies.session_token(request, settings))
     response = RedirectResponse("/", status_code=303)
     cookies.drop_session(response, request, settings)
@@ -104,23 +91,14 @@ async def _signed_in(request: Request, pending: Pending | None, ctx: Context) ->
     if not (code := query.get("code")):
         raise SignInExpired(internal="the callback carries neither a code nor an error")
     answer = Answer(code, query.get("iss"))
+    if pending.user_id is not None:
+        await linking.finish_connect(ctx, pending, answer, gettext(request))
+        return RedirectResponse(safe_return_path(pending.return_to), status_code=303)
     old_token = cookies.session_token(request, ctx.settings)
     admission = await actions.finish_sign_in(ctx, pending, answer, old_token=old_token)
+    if isinstance(admission, linking.LinkNeeded):
+        return to_link(ctx, admission, pending.return_to)
     return let_in(request, ctx, admission, pending.return_to)
-
-
-def let_in(request: Request, ctx: Context, admission: Admission, return_to: str) -> Response:
-    """Send a person on who has shown who they are: with their session, or to the second factor first."""
-    back = safe_return_path(return_to)
-    if isinstance(admission, FactorNeeded):
-        response = RedirectResponse("/auth/second-factor?" + urlencode({"return_to": back}), status_code=303)
-        cookies.keep_half(response, admission.token, ctx=ctx)
-        # Whoever was signed in here before is not the person who is coming.
-        cookies.drop_session(response, request, ctx.settings)
-        return response
-    response = RedirectResponse(back, status_code=303)
-    cookies.keep_session(response, admission.token, ctx=ctx)
-    return response
 
 
 def _refuse_error(error: str | None) -> None:
@@ -132,32 +110,3 @@ def _refuse_error(error: str | None) -> None:
     if error in _AWAY:
         raise ProviderUnreachable(internal=internal)
     raise ProviderRefused(internal=internal)
-
-
-def _failed(request: Request, problem: Problem, return_to: str) -> Response:
-    """The problem as a page with ways out of it, or as a document for who asks for one."""
-    _log.info("sign_in.failed", code=problem.code, status=problem.status, internal=problem.internal)
-    if not prefers_html(request.headers.get("accept", "")):
-        return problem_response(problem, request.scope.get("state", {}).get("request_id"))
-    again = "/signin?" + urlencode({"return_to": safe_return_path(return_to)})
-    # `here`: not the callback's address, with the code in it, which the forms of the frame would repeat.
-    response = page(request, "identity/failed.html", status=problem.status, problem=problem, again=again, here=again)
-    response.headers.update({**problem.headers, "Cache-Control": "no-store"})
-    return response
-
-
-def _ways(ctx: Context, back: str) -> list[Way]:
-    query = urlencode({"return_to": back})
-    # With the public origin: a callback goes there, and finds the cookie only if the sign-in began there too.
-    return [
-        Way(one.label, f"{ctx.settings.public_url}/auth/{one.name}/start?{query}", is_demo=one.is_demo)
-        for one in ctx.port(SignInProviders).all
-    ]
-
-
-def _unavailable(ctx: Context) -> list[Way]:
-    """Declared ways in that lack settings; shown in development only, to the developer."""
-    if ctx.settings.is_production:
-        return []
-    missing = ((way.label, missing_settings(way, ctx.settings)) for way in ctx.product.providers)
-    return [Way(label, missing=names) for label, names in missing if names]

@@ -1,7 +1,9 @@
 """What a sign-in provider does for us, in our nouns."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -23,7 +25,8 @@ class Pending(msgspec.Struct, frozen=True):
     """A sign-in under way: what we said when we sent the browser off, and what must come back.
 
     `redirect_uri` is kept because the code is redeemed with the address that it was asked for (RFC 6749, 4.1.3);
-    `return_to` is where the person wanted to go.
+    `return_to` is where the person wanted to go. With `user_id` nobody signs in: that user, signed in already, connects
+    an account, and must be signed in here when the browser comes back.
     """
 
     provider: str
@@ -32,6 +35,7 @@ class Pending(msgspec.Struct, frozen=True):
     verifier: str
     redirect_uri: str
     return_to: str
+    user_id: UUID | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -41,11 +45,26 @@ class Answer(msgspec.Struct, frozen=True):
     issuer: str | None = None
 
 
+class Granted(msgspec.Struct, frozen=True):
+    """What a token endpoint gave, to be kept sealed. Texts are bounded; what was too long or no text is None."""
+
+    access_token: str | None = None
+    refresh_token: str | None = None
+    expires_at: datetime | None = None
+    id_token: str | None = None
+    scope: str | None = None
+    token_type: str | None = None
+    session_state: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Granted(expires_at={self.expires_at!r})"
+
+
 class ExternalProfile(msgspec.Struct, frozen=True):
     """Who a provider says this is. `subject` is the provider's own id, never an address or a name.
 
     Texts are clean: `email` is a valid address or None, `name` 1 to 255 printable characters or None, `image` an
-    https address or None.
+    https address or None. `granted` are the tokens that came with it.
     """
 
     issuer: str
@@ -55,6 +74,7 @@ class ExternalProfile(msgspec.Struct, frozen=True):
     name: str | None
     image: str | None
     type: Literal["oauth", "oidc"] = "oidc"
+    granted: Granted | None = None
 
 
 class SignInProvider(Protocol):
@@ -71,6 +91,11 @@ class SignInProvider(Protocol):
         """Whether anybody may be anybody there; shown as such, never built in production."""
         ...
 
+    @property
+    def issuer(self) -> str:
+        """What its accounts are kept under, without a slash at the end."""
+        ...
+
     async def open(self) -> None: ...
 
     async def aclose(self) -> None: ...
@@ -84,6 +109,13 @@ class SignInProvider(Protocol):
 
         Raises SignInExpired (a code that was used or is too old), SignInMixedUp, ProviderRefused, ProviderUnreachable
         or ProviderAnswerInvalid.
+        """
+        ...
+
+    async def refresh(self, refresh_token: str) -> Granted:
+        """New tokens for a refresh token (RFC 6749, 6); without a new refresh token the old one stays good.
+
+        Raises ConnectionLost (it is no longer accepted), ProviderRefused, ProviderUnreachable or ProviderAnswerInvalid.
         """
         ...
 

@@ -44,6 +44,6 @@ def _build(way: Provider, settings: Settings, clock: Clock) -> SignInProvider:
         case Google():
             return google(registration, clock)
         case GitHub():
-            return GitHubProvider(registration)
+            return GitHubProvider(registration, clock, web=settings.github_base_url)
         case _:
             return OpenIDProvider(settings.oidc_issuer or "", registration, clock)

@@ -8,10 +8,14 @@ REST API (users, emails).
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from tenantry.kernel.clock import Clock
+
 from ..errors import ProviderAnswerInvalid, SignInMixedUp
-from .base import Answer, ExternalProfile, Pending, Registration
+from .base import Answer, ExternalProfile, Granted, Pending, Registration
 from .http import ProviderHttp
-from .profiles import external_profile
+from .profiles import external_profile, granted_tokens
 
 ISSUER = "https://github.com"
 API = "https://api.github.com"
@@ -19,15 +23,16 @@ SCOPE = "read:user user:email"
 
 
 class GitHubProvider:
-    """See `SignInProvider`. `web` and `api` are the two hosts; GitHub's own unless a test says otherwise."""
+    """See `SignInProvider`. `web` is where people go: GitHub itself, or a GitHub Enterprise Server."""
 
     is_demo = False
 
-    def __init__(self, registration: Registration, *, web: str = ISSUER, api: str = API) -> None:
+    def __init__(self, registration: Registration, clock: Clock, *, web: str = ISSUER) -> None:
         self.name = registration.name
         self.label = registration.label
-        self._web = web
-        self._api = api
+        self.issuer = self._web = web
+        self._api = API if web == ISSUER else f"{web}/api/v3"
+        self._clock = clock
         self._http = ProviderHttp(registration, scope=SCOPE)
 
     async def open(self) -> None:
@@ -46,7 +51,7 @@ class GitHubProvider:
         token = await self._http.token(
             f"{self._web}/login/oauth/access_token", pending, answer.code, authentication="client_secret_post"
         )
-        bearer = token["access_token"]
+        granted, bearer = granted_tokens(token, self._clock.now()), token["access_token"]
         user = await self._http.document(f"{self._api}/user", bearer=bearer)
         number = user.get("id") if isinstance(user, dict) else None
         # The login can be renamed and then taken by somebody else; the number is for ever.
@@ -59,7 +64,13 @@ class GitHubProvider:
             "name": user.get("name") or user.get("login"),
             "picture": user.get("avatar_url"),
         }
-        return external_profile(self._web, claims, protocol="oauth")
+        return replace(external_profile(self._web, claims, protocol="oauth"), granted=granted)
+
+    async def refresh(self, refresh_token: str) -> Granted:
+        told = await self._http.refreshed(
+            f"{self._web}/login/oauth/access_token", refresh_token, authentication="client_secret_post"
+        )
+        return granted_tokens(told, self._clock.now())
 
 
 def _primary(emails: Any) -> Any:

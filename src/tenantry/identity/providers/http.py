@@ -13,7 +13,7 @@ import httpx2
 from tenantry.kernel.database import refuse_while_open
 from tenantry.kernel.extras import extra, require_installed
 
-from ..errors import ProviderAnswerInvalid, ProviderRefused, ProviderUnreachable, SignInExpired
+from ..errors import ConnectionLost, ProviderAnswerInvalid, ProviderRefused, ProviderUnreachable, SignInExpired
 from .base import Pending, Registration
 
 TIMEOUT_SECONDS = 5.0
@@ -22,6 +22,7 @@ _OAUTH = f"{__package__}.oauth"
 
 # RFC 6749 5.2, and GitHub's own words for the same.
 _CODE_ERRORS = frozenset({"invalid_grant", "bad_verification_code"})
+_REFRESH_ERRORS = frozenset({"invalid_grant", "bad_refresh_token"})
 
 
 class ProviderHttp:
@@ -65,24 +66,22 @@ class ProviderHttp:
 
     async def token(self, endpoint: str, pending: Pending, code: str, *, authentication: str) -> dict[str, Any]:
         """What the token endpoint gives for the code. `authentication` is one of its client authentication methods."""
-        client = await self._ready()
-        async with self._asking("token"):
-            try:
-                found = await client.fetch_token(
-                    endpoint,
-                    grant_type="authorization_code",
-                    code=code,
-                    code_verifier=pending.verifier,
-                    redirect_uri=pending.redirect_uri,
-                    auth=client.client_auth(authentication),
-                )
-            except extra(_OAUTH).OAuthError as error:
-                self._refused(str(error.error))
-            finally:
-                client.token = None  # The client is everybody's; nobody's token stays in it.
-        if not isinstance(found.get("access_token"), str):
-            raise ProviderAnswerInvalid(internal=f"{self._provider}: the token endpoint gave no access token")
-        return dict(found)
+        return await self._token(
+            endpoint,
+            authentication,
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "code_verifier": pending.verifier,
+                "redirect_uri": pending.redirect_uri,
+            },
+        )
+
+    async def refreshed(self, endpoint: str, refresh_token: str, *, authentication: str) -> dict[str, Any]:
+        """What the token endpoint gives for a refresh token. Raises ConnectionLost when it takes it no longer."""
+        return await self._token(
+            endpoint, authentication, {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        )
 
     async def document(self, url: str, *, bearer: str | None = None) -> Any:
         """A JSON document, read with an access token if one is given."""
@@ -92,6 +91,19 @@ class ProviderHttp:
             response = await client.request("GET", url, withhold_token=True, headers=headers)
             response.raise_for_status()
             return response.json()
+
+    async def _token(self, endpoint: str, authentication: str, form: dict[str, str]) -> dict[str, Any]:
+        client = await self._ready()
+        async with self._asking("token"):
+            try:
+                found = await client.fetch_token(endpoint, auth=client.client_auth(authentication), **form)
+            except extra(_OAUTH).OAuthError as error:
+                self._refused(form["grant_type"], str(error.error))
+            finally:
+                client.token = None  # The client is everybody's; nobody's token stays in it.
+        if not isinstance(found.get("access_token"), str):
+            raise ProviderAnswerInvalid(internal=f"{self._provider}: the token endpoint gave no access token")
+        return dict(found)
 
     async def _ready(self) -> Any:
         if not self._is_open:
@@ -106,8 +118,10 @@ class ProviderHttp:
     def _load(self) -> Any:
         return extra(_OAUTH).oauth_client(self._registration, scope=self._scope)
 
-    def _refused(self, error: str) -> NoReturn:
+    def _refused(self, grant_type: str, error: str) -> NoReturn:
         internal = f"{self._provider}: the token endpoint answered {error[:100]}"
+        if grant_type == "refresh_token" and error in _REFRESH_ERRORS:
+            raise ConnectionLost(internal=internal)
         if error in _CODE_ERRORS:
             raise SignInExpired(internal=internal)
         raise ProviderRefused(internal=internal)

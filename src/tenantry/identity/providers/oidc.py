@@ -6,15 +6,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.extras import require_installed
 
 from ..errors import ProviderAnswerInvalid, SignInMixedUp
-from .base import Answer, ExternalProfile, Pending, Registration
+from .base import Answer, ExternalProfile, Granted, Pending, Registration
 from .http import ProviderHttp
 from .id_token import HASH_OF, Expected, SigningKeys, verified_claims
-from .profiles import external_profile
+from .profiles import external_profile, granted_tokens
 from .remembered import Remembered
 
 DISCOVERY_SECONDS = 3600.0
@@ -51,6 +52,7 @@ class OpenIDProvider:
         self.is_demo = registration.is_demo
         self._issuer = issuer.rstrip("/")
         self._stored_issuer = stored_issuer
+        self.issuer = stored_issuer or self._issuer
         self._client_id = registration.client_id
         self._clock = clock
         self._http = ProviderHttp(registration, scope=SCOPE)
@@ -74,6 +76,7 @@ class OpenIDProvider:
         token = await self._http.token(
             found.token_endpoint, pending, answer.code, authentication=_authentication(found)
         )
+        granted = granted_tokens(token, self._clock.now())
         claims = await verified_claims(
             token.get("id_token"),
             keys=self._keys,
@@ -88,7 +91,13 @@ class OpenIDProvider:
         )
         if "email" not in claims and found.userinfo_endpoint is not None:
             claims = await self._with_userinfo(claims, found.userinfo_endpoint, token["access_token"])
-        return external_profile(self._stored_issuer or found.issuer, claims)
+        return replace(external_profile(self._stored_issuer or found.issuer, claims), granted=granted)
+
+    async def refresh(self, refresh_token: str) -> Granted:
+        found = await self._discovery.get()
+        told = await self._http.refreshed(found.token_endpoint, refresh_token, authentication=_authentication(found))
+        # An id_token that comes along is left: nobody asks it anything, so nobody has verified it.
+        return replace(granted_tokens(told, self._clock.now()), id_token=None)
 
     async def _with_userinfo(self, claims: dict[str, Any], url: str, access_token: str) -> dict[str, Any]:
         told = await self._http.document(url, bearer=access_token)

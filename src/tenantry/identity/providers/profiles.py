@@ -1,6 +1,7 @@
 """What a provider told, made fit to be stored. None of it is believed to be short, printable or of the right type."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -8,11 +9,15 @@ from email_validator import EmailNotValidError, validate_email
 
 from ..errors import ProviderAnswerInvalid
 from ..names import clean_name
-from .base import ExternalProfile
+from .base import ExternalProfile, Granted
 
 EMAIL_CHARACTERS_MAX = 255
 SUBJECT_CHARACTERS_MAX = 255
 IMAGE_CHARACTERS_MAX = 2000
+TOKEN_CHARACTERS_MAX = 16 * 1024
+"""Providers that put a person's groups into a token need some; nobody needs more."""
+WORDS_CHARACTERS_MAX = 2000
+LIFETIME_MAX = timedelta(days=3650)
 
 _UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -41,6 +46,22 @@ def external_profile(
     )
 
 
+def granted_tokens(answer: Mapping[str, Any], now: datetime) -> Granted:
+    """What a token endpoint's answer leaves to keep: short enough texts, and when the access token ends.
+
+    No `expires_in`, or one that is no sensible number of seconds, means that nobody knows.
+    """
+    return Granted(
+        access_token=_words(answer.get("access_token"), TOKEN_CHARACTERS_MAX),
+        refresh_token=_words(answer.get("refresh_token"), TOKEN_CHARACTERS_MAX),
+        expires_at=_ends(answer.get("expires_in"), now),
+        id_token=_words(answer.get("id_token"), TOKEN_CHARACTERS_MAX),
+        scope=_words(answer.get("scope"), WORDS_CHARACTERS_MAX),
+        token_type=_words(answer.get("token_type"), 100),
+        session_state=_words(answer.get("session_state"), WORDS_CHARACTERS_MAX),
+    )
+
+
 def clean_email(email: Any) -> str | None:
     """A valid address in the form we store, None for anything else.
 
@@ -66,3 +87,16 @@ def _image(image: object) -> str | None:
     except ValueError:
         return None
     return image if parts.scheme == "https" and parts.hostname else None
+
+
+def _words(text: object, longest: int) -> str | None:
+    return text if isinstance(text, str) and 0 < len(text) <= longest and text.isprintable() else None
+
+
+def _ends(seconds: object, now: datetime) -> datetime | None:
+    # A number, by some written as a text (RFC 6749, 5.1 says a number).
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < 10:
+        seconds = int(seconds)
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return None
+    return now + timedelta(seconds=seconds) if 0 < seconds <= LIFETIME_MAX.total_seconds() else None

@@ -1,4 +1,4 @@
-"""Second factors: which ones a user has."""
+"""Second factors: which ones a user has, and which of them are asked for."""
 
 from uuid import UUID
 
@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id
+from tenantry.product import Passkey, Product
 
 from ..models import Passkeys, RecoveryCodes, TotpSecrets
 
@@ -18,12 +19,15 @@ class Factors(msgspec.Struct, frozen=True):
     passkeys: int
     recovery_codes: int
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What may be asked for at sign-in; nothing while there is neither an app nor a passkey."""
-        if not self.totp and not self.passkeys:
+    def asked(self, product: Product) -> tuple[str, ...]:
+        """What may be shown at sign-in; nothing while there is neither an app nor a passkey.
+
+        Passkeys are asked for while the product offers them: without their pages nobody could show one.
+        """
+        passkeys = self.passkeys if product.way_in(Passkey) is not None else 0
+        if not self.totp and not passkeys:
             return ()
-        held = {"totp": self.totp, "passkey": self.passkeys, "recovery_code": self.recovery_codes}
+        held = {"totp": self.totp, "passkey": passkeys, "recovery_code": self.recovery_codes}
         return tuple(name for name, number in held.items() if number)
 
 

@@ -1,15 +1,16 @@
 """The sessions: looked up by their token's hash, kept alive, ended."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import case, delete, insert, or_, select, update
 
 from tenantry.holders.models import Holders
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Bytes, Id, UtcDateTime, Whole
+from tenantry.kernel.database.types import Bytes, Id, Whole
+from tenantry.kernel.retention import expired
 from tenantry.kernel.sql import now, plus
 
 from ..models import Sessions, Users
@@ -84,10 +85,13 @@ _one = Sessions.id == param("session")
 _of_user = Sessions.user_id == param("user")
 
 _see = statement(update(Sessions).where(_one, Sessions.expires_at > now()).values(last_seen_at=now()))
+# However often it is used, a session ends for good so long after its person signed in.
+_slid = plus(now(), param("seconds", Whole()))
+_at_latest = plus(Sessions.__table__.c.created_at, param("longest", Whole()))
 _slide = statement(
     update(Sessions)
     .where(_one, Sessions.expires_at > now())
-    .values(expires_at=plus(now(), param("seconds", Whole())), last_seen_at=now())
+    .values(expires_at=case((_slid < _at_latest, _slid), else_=_at_latest), last_seen_at=now())
 )
 
 _GIVEN = ("id", "user_id", "account_id", "method", "token_hash", "address", "user_agent")
@@ -104,12 +108,17 @@ _renew = statement(
     .values(token_hash=param("new_hash", Bytes()), authenticated_at=now())
 )
 
+_is_live = statement(select(Sessions.id).where(_of_user, _one, Sessions.expires_at > now()))
+
 _ended = (Sessions.id, Sessions.user_id)
 _end_by_hash = statement(
     delete(Sessions).where(Sessions.token_hash == param("hash", Bytes())).returning(*_ended), EndedSession
 )
 _end_by_id = statement(delete(Sessions).where(_of_user, _one))
 _end_others = statement(delete(Sessions).where(_of_user, Sessions.id != param("kept")))
+_end_others_of = statement(
+    delete(Sessions).where(_of_user, Sessions.id != param("kept"), Sessions.method == param("began"))
+)
 _end_all = statement(delete(Sessions).where(_of_user))
 
 _sessions = statement(
@@ -128,16 +137,7 @@ _sessions = statement(
     Session,
 )
 
-_forget = statement(
-    delete(Sessions).where(
-        Sessions.id.in_(
-            select(Sessions.id)
-            .where(Sessions.expires_at < param("before", UtcDateTime()))
-            .order_by(Sessions.expires_at)
-            .limit(1000)
-        )
-    )
-)
+EXPIRED = expired(Sessions.expires_at)
 
 
 async def live(db: Unit, token_hash: bytes) -> LiveSession | None:
@@ -153,9 +153,10 @@ async def see(db: Unit, session: UUID) -> None:
     await db.run(_see, session=session)
 
 
-async def slide(db: Unit, session: UUID, *, seconds: int) -> None:
-    """Let a live session last `seconds` from now, and note that it was used."""
-    await db.run(_slide, session=session, seconds=seconds)
+async def slide(db: Unit, session: UUID, *, lifetime: timedelta, longest: timedelta) -> None:
+    """Let a live session last so long from now, at most `longest` from its beginning, and note that it was used."""
+    seconds, most = int(lifetime.total_seconds()), int(longest.total_seconds())
+    await db.run(_slide, session=session, seconds=seconds, longest=most)
 
 
 async def add(db: Unit, *, seconds: int, **given: Any) -> None:
@@ -166,6 +167,11 @@ async def add(db: Unit, *, seconds: int, **given: Any) -> None:
 async def renew(db: Unit, user: UUID, session: UUID, *, token_hash: bytes) -> bool:
     """Give a live session another token: its person proved who they are. False when there is none."""
     return await db.run(_renew, user=user, session=session, new_hash=token_hash) == 1
+
+
+async def is_live(db: Unit, user: UUID, session: UUID) -> bool:
+    """Whether a session of that user is there and has not expired."""
+    return await db.one_or_none(_is_live, user=user, session=session) is not None
 
 
 async def end_by_hash(db: Unit, token_hash: bytes) -> EndedSession | None:
@@ -183,6 +189,11 @@ async def end_others(db: Unit, user: UUID, kept: UUID) -> int:
     return await db.run(_end_others, user=user, kept=kept)
 
 
+async def end_others_of(db: Unit, user: UUID, kept: UUID, method: str) -> int:
+    """Delete a user's sessions that began one way, but one; answers how many there were."""
+    return await db.run(_end_others_of, user=user, kept=kept, began=method)
+
+
 async def end_all(db: Unit, user: UUID) -> int:
     """Delete all of a user's sessions; answers how many there were."""
     return await db.run(_end_all, user=user)
@@ -191,8 +202,3 @@ async def end_all(db: Unit, user: UUID) -> int:
 async def of_user(db: Unit, user: UUID, *, before: UUID | None = None, limit: int = 100) -> list[Session]:
     """A user's live sessions, newest first; `before` is the id of the last one of the page before."""
     return await db.rows(_sessions, user=user, before=before or UUID(int=2**128 - 1), limit=limit)
-
-
-async def forget(db: Unit, *, before: datetime) -> int:
-    """Delete up to 1000 sessions that expired before a time."""
-    return await db.run(_forget, before=before)

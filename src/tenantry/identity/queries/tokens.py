@@ -8,10 +8,12 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Bytes, Json, UtcDateTime, Whole
+from tenantry.kernel.database.types import Bytes, Json, Whole
+from tenantry.kernel.retention import expired
 from tenantry.kernel.sql import now, plus
 
 from ..models import VerificationTokens as Tokens
+from . import addresses
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -40,20 +42,22 @@ _meant = (Tokens.purpose == param("purpose"), Tokens.expires_at > now())
 _of_hash = (Tokens.token_hash == param("hash", Bytes()), *_meant)
 _of_code = (Tokens.id == param("id"), Tokens.code_hash == param("hash", Bytes()), *_meant)
 _find = statement(select(*_COLUMNS).where(*_of_hash), Token)
+_latest = statement(
+    select(Tokens.id).where(Tokens.identifier == param("identifier"), *_meant).order_by(Tokens.id.desc()).limit(1)
+)
+_of_challenge = statement(select(*_COLUMNS).where(Tokens.id == param("id"), *_meant), Token)
 _use = statement(delete(Tokens).where(*_of_hash).returning(*_COLUMNS), Token)
 _use_code = statement(delete(Tokens).where(*_of_code).returning(*_COLUMNS), Token)
 _forget_of_user = statement(delete(Tokens).where(Tokens.user_id == param("user")))
 _forget_purpose = statement(delete(Tokens).where(Tokens.user_id == param("user"), Tokens.purpose == param("purpose")))
-_forget = statement(
+_pending = (Tokens.purpose == param("purpose"), Tokens.identifier == param("identifier"))
+_forget_older = statement(
     delete(Tokens).where(
-        Tokens.id.in_(
-            select(Tokens.id)
-            .where(Tokens.expires_at < param("before", UtcDateTime()))
-            .order_by(Tokens.expires_at)
-            .limit(1000)
-        )
+        *_pending,
+        Tokens.id.not_in(select(Tokens.id).where(*_pending).order_by(Tokens.id.desc()).limit(param("most", Whole()))),
     )
 )
+EXPIRED = expired(Tokens.expires_at)
 
 
 async def add(db: Unit, *, seconds: int, **given: Any) -> None:
@@ -64,6 +68,16 @@ async def add(db: Unit, *, seconds: int, **given: Any) -> None:
 async def find(db: Unit, purpose: str, token_hash: bytes) -> Token | None:
     """The live token of a hash, left as it is: for a page that asks before anything happens."""
     return await db.one_or_none(_find, purpose=purpose, hash=token_hash)
+
+
+async def latest(db: Unit, purpose: str, identifier: str) -> UUID | None:
+    """The id of the newest live token that speaks of an address or id: the challenge of its code."""
+    return await db.one_or_none(_latest, purpose=purpose, identifier=identifier)
+
+
+async def of_challenge(db: Unit, purpose: str, token: UUID) -> Token | None:
+    """The live token of an id, left as it is."""
+    return await db.one_or_none(_of_challenge, purpose=purpose, id=token)
 
 
 async def use(db: Unit, purpose: str, token_hash: bytes) -> Token | None:
@@ -77,12 +91,16 @@ async def use_code(db: Unit, purpose: str, token: UUID, code_hash: bytes) -> Tok
 
 
 async def forget_of_user(db: Unit, user: UUID, purpose: str | None = None) -> int:
-    """Make a user's tokens worthless, all or those of one purpose; answers how many there were."""
+    """Make a user's tokens worthless, all or those of one purpose; answers how many there were.
+
+    With all of them ends the change of address that rests on them.
+    """
     if purpose is None:
+        await addresses.end(db, user)
         return await db.run(_forget_of_user, user=user)
     return await db.run(_forget_purpose, user=user, purpose=purpose)
 
 
-async def forget(db: Unit, *, before: datetime) -> int:
-    """Delete up to 1000 tokens that expired before a time."""
-    return await db.run(_forget, before=before)
+async def forget_older(db: Unit, purpose: str, identifier: str, *, most: int) -> int:
+    """Make all but the newest tokens of one purpose for an address worthless; answers how many there were."""
+    return await db.run(_forget_older, purpose=purpose, identifier=identifier, most=most)

@@ -37,6 +37,10 @@ class KnownUser(msgspec.Struct, frozen=True):
     ban_ends_at: datetime | None
     deleted_at: datetime | None
 
+    def is_banned(self, now: datetime) -> bool:
+        """Whether a ban holds at a time."""
+        return self.banned_at is not None and (self.ban_ends_at is None or self.ban_ends_at > now)
+
 
 _KNOWN = (
     Users.id, Users.email, Users.name, Users.email_verified_at, Users.banned_at, Users.ban_ends_at, Users.deleted_at,

@@ -290,6 +290,7 @@ def upgrade() -> None:
         sa.Column("refresh_token", sa.Text(), nullable=True),
         sa.Column("id_token", sa.Text(), nullable=True),
         sa.Column("session_state", sa.Text(), nullable=True),
+        sa.Column("refreshing_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("last_used_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column(
             "created_at",
@@ -458,7 +459,8 @@ def upgrade() -> None:
     op.create_table(
         "totp_secrets",
         sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("next_secret", sa.Text(), nullable=True),
         sa.Column("confirmed_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column(
             "last_step", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
@@ -469,6 +471,7 @@ def upgrade() -> None:
             server_default=_now(),
             nullable=False,
         ),
+        sa.CheckConstraint("(secret IS NULL) = (confirmed_at IS NULL)", name=op.f("ck_totp_secrets_secret_confirmed")),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_totp_secrets_user_id_users"), ondelete="CASCADE"
         ),
@@ -566,6 +569,7 @@ def upgrade() -> None:
         sa.Column("quota", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("used", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("leased", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("granted", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
         sa.Column("holder_revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "created_at",

@@ -31,12 +31,12 @@ from .identity_requests import (
     read_authorization,
     read_client,
 )
-from .identity_tokens import ID_TOKEN_FAULTS, TOKEN_SECONDS, Claims, Grants, Signer
+from .identity_tokens import ID_TOKEN_FAULTS, TOKEN_SECONDS, Claims, Grant, Grants, RefreshTokens, Signer
 from .server import StandIn
 
 MODES = ID_TOKEN_FAULTS | {
     *("mix_up_iss", "missing_iss", "wrong_state", "missing_email", "email_unverified"),
-    *("token_500", "token_200_error", "slow", "wrong_userinfo_sub"),
+    *("token_500", "token_200_error", "slow", "refresh_revoked", "wrong_userinfo_sub"),
 }
 _FOLDER = Path(__file__).parent
 _PAGE_HEADERS = {
@@ -62,9 +62,9 @@ def start_identity(
     `redirect_uris` are compared exactly; one outside loopback is refused (ValueError), as is another `host`.
     `login_hint` (a person's id or e-mail address) signs in without the page. Modes of `StandIn.fault(mode, ...)`:
     in the callback `mix_up_iss`, `missing_iss`, `wrong_state`; in the claims `missing_email`, `email_unverified`; at
-    the token endpoint `token_500`, `token_200_error`, `slow` (seconds); in the id_token `wrong_nonce`,
-    `missing_nonce`, `wrong_aud`, `wrong_iss`, `wrong_at_hash`, `wrong_key`, `expired`, `alg_none`; at userinfo
-    `wrong_userinfo_sub`.
+    the token endpoint `token_500`, `token_200_error`, `slow` (seconds), `refresh_revoked` (of everybody); in the
+    id_token `wrong_nonce`, `missing_nonce`, `wrong_aud`, `wrong_iss`, `wrong_at_hash`, `wrong_key`, `expired`,
+    `alg_none`; at userinfo `wrong_userinfo_sub`. A refresh token works once; used twice, it ends its whole grant.
     """
     check_redirect_uris(redirect_uris)
     clock = now or (lambda: datetime.now(UTC))
@@ -81,6 +81,7 @@ class _Provider:
         self._redirect_uris = redirect_uris
         self._people = people
         self._grants = Grants(now)
+        self._refresh_tokens = RefreshTokens()
         self._signer = Signer(issuer, DEMO_CLIENT_ID, now)
         self._faults = Faults(MODES)
         self._pages = jinja2.Environment(
@@ -160,6 +161,15 @@ class _Provider:
         return JSONResponse(claims, headers=_NO_STORE)
 
     def _redeemed(self, request: Request, pairs: list[tuple[str, str]]) -> dict[str, str | int]:
+        form = self._read(request, pairs)
+        match form.get("grant_type"):
+            case "authorization_code":
+                return self._code_redeemed(form)
+            case "refresh_token":
+                return self._refreshed(form)
+        raise TokenRefused("unsupported_grant_type", "Only authorization_code and refresh_token are supported.")
+
+    def _read(self, request: Request, pairs: list[tuple[str, str]]) -> dict[str, str]:
         form = dict(pairs)
         if len(form) != len(pairs):
             raise TokenRefused("invalid_request", "A parameter was sent twice.")
@@ -167,18 +177,29 @@ class _Provider:
         is_secret = hmac.compare_digest(secret.encode(), DEMO_CLIENT_SECRET.encode())
         if client_id != DEMO_CLIENT_ID or not is_secret:
             raise TokenRefused("invalid_client", "Client id or secret is wrong.")
-        if form.get("grant_type") != "authorization_code":
-            raise TokenRefused("unsupported_grant_type", "Only authorization_code is supported.")
+        return form
+
+    def _code_redeemed(self, form: dict[str, str]) -> dict[str, str | int]:
         grant, token = self._grants.redeem(
             form.get("code", ""), redirect_uri=form.get("redirect_uri", ""), verifier=form.get("code_verifier", "")
         )
         fault = self._faults.take(*ID_TOKEN_FAULTS)
+        id_token = self._signer.id_token(grant, token, fault.mode if fault else "")
+        return {**self._answer(grant, token), "id_token": id_token}
+
+    def _refreshed(self, form: dict[str, str]) -> dict[str, str | int]:
+        if self._faults.take("refresh_revoked"):
+            self._refresh_tokens.revoke_all()
+        grant = self._refresh_tokens.use(form.get("refresh_token", ""))
+        return self._answer(grant, self._grants.access(grant))
+
+    def _answer(self, grant: Grant, access_token: str) -> dict[str, str | int]:
         return {
-            "access_token": token,
+            "access_token": access_token,
+            "refresh_token": self._refresh_tokens.issue(grant),
             "token_type": "Bearer",
             "expires_in": TOKEN_SECONDS,
             "scope": " ".join(sorted(grant.asked.scopes)),
-            "id_token": self._signer.id_token(grant, token, fault.mode if fault else ""),
         }
 
     def _granted(self, asked: Authorization, person: Person) -> Response:
@@ -234,7 +255,7 @@ def _discovery(issuer: str) -> dict[str, object]:
         "scopes_supported": ["openid", "profile", "email"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],

@@ -63,10 +63,15 @@ class Grants:
             raise TokenRefused("invalid_grant", "The redirect URI is not the one of the authorization request.")
         if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(_digest(verifier), grant.asked.challenge):
             raise TokenRefused("invalid_grant", "The code verifier does not match the challenge.")
-        token = secrets.token_urlsafe(24)
-        self._tokens[token] = grant
+        token = self.access(grant)
         self._redeemed[code] = token
         return grant, token
+
+    def access(self, grant: Grant) -> str:
+        """A new access token."""
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = msgspec.structs.replace(grant, granted_at=self._seconds())
+        return token
 
     def claims_of(self, token: str) -> Claims | None:
         """What the bearer of an access token may read; None when it is unknown, revoked or expired."""
@@ -77,6 +82,38 @@ class Grants:
 
     def _seconds(self) -> int:
         return int(self._now().timestamp())
+
+
+class RefreshTokens:
+    """Refresh tokens, in memory. Each works once and brings the next; one that comes twice ends them all (RFC 9700)."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, Grant] = {}
+        self._used: dict[str, Grant] = {}
+
+    def issue(self, grant: Grant) -> str:
+        """The first or next token of a grant."""
+        token = secrets.token_urlsafe(24)
+        self._live[token] = grant
+        return token
+
+    def use(self, token: str) -> Grant:
+        """What a token stands for; it is used up. Raises TokenRefused."""
+        grant = self._live.pop(token, None)
+        if grant is not None:
+            self._used[token] = grant
+            return grant
+        if stolen := self._used.get(token):
+            self.revoke(stolen)
+        raise TokenRefused("invalid_grant", "The refresh token is unknown, or was used.")
+
+    def revoke(self, grant: Grant) -> None:
+        """End every token of a grant."""
+        self._live = {token: one for token, one in self._live.items() if one is not grant}
+
+    def revoke_all(self) -> None:
+        """As when a person takes back what they agreed to."""
+        self._live.clear()
 
 
 class Signer:

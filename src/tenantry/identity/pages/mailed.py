@@ -1,0 +1,64 @@
+"""What the pages share whose flows send a mail: "look into your mailbox", and whose browser asked for it."""
+
+from functools import partial
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from tenantry.kernel import Context, Problem
+from tenantry.web import gettext, page
+
+from .. import known_device
+from ..actions.mailed import Asking, Entered
+from ..asked import Asked, drop_asked, keep_asked, read_asked
+from ..tokens import Purpose
+from .letting_in import let_in
+
+
+def asking_of(request: Request, ctx: Context, email: str, return_to: str) -> Asking:
+    """Who asks for a mail."""
+    return Asking(email, return_to, gettext(request), partial(known_device.knows, request, ctx=ctx))
+
+
+def to_sent(ctx: Context, asked: Asked) -> Response:
+    """Send the browser on to `/auth/sent`, with a note of what it asked for."""
+    response = RedirectResponse("/auth/sent", status_code=303)
+    keep_asked(response, asked, ctx=ctx)
+    return response
+
+
+def sent_page(request: Request, ctx: Context, asked: Asked, *, error: str = "", status: int = 200) -> Response:
+    """The page after asking: it says the same whoever has the address."""
+    keeps_mails = not ctx.settings.is_production and ctx.settings.smtp_url is None
+    response = page(
+        request,
+        "identity/mailed/sent.html",
+        status=status,
+        asked=asked,
+        minutes=int(asked.purpose.lifetime.total_seconds()) // 60,
+        error=error,
+        keeps_mails=keeps_mails,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def code_refused(request: Request, ctx: Context, asked: Asked, problem: Problem) -> Response:
+    """The same page with what was wrong about the code."""
+    response = sent_page(request, ctx, asked, error=gettext(request)(problem.title), status=problem.status)
+    response.headers.update(problem.headers)
+    return response
+
+
+def challenge_here(request: Request, ctx: Context, purpose: Purpose) -> UUID | None:
+    """The challenge of the mail that this very browser asked for; None when it asked for none of this purpose."""
+    asked = read_asked(request, ctx=ctx)
+    return asked.challenge if asked is not None and asked.purpose is purpose else None
+
+
+def go_in(request: Request, ctx: Context, entered: Entered) -> Response:
+    """Let a person in who showed a mail; the browser's note of it has served."""
+    response = let_in(request, ctx, entered.admission, entered.return_to)
+    drop_asked(response, request, ctx=ctx)
+    return response
