@@ -135,7 +135,7 @@ class Person:
     def disconnect(self, account: UUID, asking: Session) -> None:
         """An account is gone, with the sessions that began with it; the one that asks goes on without it."""
         self.accounts.remove(account)
-        asking.account = None
+        asking.account = None if asking.account == account else asking.account
         for session in self.sessions:
             session.is_over = session.is_over or session.account == account
         self.end_halves()
