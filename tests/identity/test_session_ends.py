@@ -128,7 +128,7 @@ async def test_proving_it_again_gives_the_same_session_another_token(kit, reques
     ctx = await open_context(request_of(kit, old))
     assert ctx.actor.authenticated_at == kit.clock.now() - timedelta(minutes=20)
     async with ctx.service() as working:
-        renewed = await renew_session(working)
+        renewed = await renew_session(working, proven=True)
     now = await carried(kit, renewed.token)
     assert await still_in(ada, now) == [False, True]
     after = (await now.get("/v1/me/sessions")).json()["items"]

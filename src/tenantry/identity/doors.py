@@ -3,7 +3,7 @@
 from fastapi import Request, Response
 
 from tenantry.kernel import Context
-from tenantry.web import refuse_cross_site
+from tenantry.web import CrossSiteRefused, refuse_cross_site
 
 from . import cookies, known_device
 from .actions.admission import Admission, FactorNeeded
@@ -22,5 +22,16 @@ def keep_admission(response: Response, request: Request, admission: Admission, *
 
 
 def from_our_pages(request: Request, ctx: Context) -> None:
-    """Refuse what another site made a browser send; every door that signs somebody in or out begins with it."""
-    refuse_cross_site(request, public_origin=ctx.settings.public_url, allowed_origins=ctx.settings.allowed_origins)
+    """Refuse what another site made a browser send; every door that signs somebody in or out begins with it.
+
+    Also without a cookie: another site must not sign a browser in as somebody else. Apps send neither header and pass.
+    """
+    settings = ctx.settings
+    refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin in settings.allowed_origins:
+        return
+    if site is not None and site not in {"same-origin", "none"}:
+        raise CrossSiteRefused
+    if site is None and origin is not None and origin != settings.public_url:
+        raise CrossSiteRefused

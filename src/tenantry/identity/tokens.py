@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.attempts import attempt, give_back
+from tenantry.kernel.attempts import attempt, give_back, network
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.ids import new_token
 
@@ -25,6 +25,8 @@ from .queries.tokens import Token
 CODE_DIGITS = 6
 CODE_TRIES = 5
 """At one code; a new one must be asked for then."""
+CODE_TRIES_OF_A_NETWORK = 40
+"""Within ten minutes, at whatever codes; right ones are given back."""
 CODE_TRIES_AN_HOUR = 25
 """At the codes of one address, however many were asked for."""
 
@@ -131,6 +133,9 @@ async def count_code_try(ctx: Context, challenge: UUID, identifier: str | None =
 
     `identifier` is the address that asked, where the caller knows it: starting over gives no further tries.
     """
+    # First, so that whoever tries a few codes of many addresses is stopped too.
+    if caller := network(ctx.origin.address):
+        await attempt(ctx, f"codes from {caller}", most=CODE_TRIES_OF_A_NETWORK, within=timedelta(minutes=10))
     await attempt(ctx, f"code {challenge}", most=CODE_TRIES, within=timedelta(hours=1))
     if identifier is not None:
         await attempt(ctx, f"codes {identifier}", most=CODE_TRIES_AN_HOUR, within=timedelta(hours=1))
@@ -139,6 +144,8 @@ async def count_code_try(ctx: Context, challenge: UUID, identifier: str | None =
 async def give_code_try_back(ctx: Context, identifier: str) -> None:
     """The code was right: this try does not count against the address; `ctx` has no open unit."""
     await give_back(ctx, f"codes {identifier}")
+    if caller := network(ctx.origin.address):
+        await give_back(ctx, f"codes from {caller}")
 
 
 async def use_code(ctx: Context, purpose: Purpose, challenge: UUID, code: str) -> Token:

@@ -15,7 +15,7 @@ from .health import Metrics
 from .logs import AccessLog, logger_of, request_id_of_logs
 from .problem_handlers import problem_response
 from .problems import Internal, Problem, TooLarge
-from .raw_input import BodyWatch, query_refusal
+from .raw_input import BodyWatch, charset_refusal, query_refusal
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -74,6 +74,9 @@ class Frame:
             # Behind a proxy that ends TLS the socket says http; redirects must not.
             scope["scheme"] = "https"
         content_type = headers.get(b"content-type")
+        if content_type is not None and (refusal := charset_refusal(content_type.lower())):
+            await exchange.refuse(refusal)
+            return
         if content_type is not None and any(kind in content_type.lower() for kind in _BODY_TYPES):
             receive = BodyWatch(receive, form=b"urlencoded" in content_type.lower()).receive
         try:

@@ -5,6 +5,7 @@ ours, or as a value the caller did not send. Of a parameter that is sent twice F
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from types import UnionType
@@ -16,11 +17,12 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.types import Message, Receive, Scope
 
-from .problems import Invalid, Malformed, Problem
+from .problems import Invalid, Malformed, Problem, UnsupportedMediaType
 from .validation import printable
 
 _MANY = (list, set, frozenset, tuple, Sequence)
 _LONGEST_NAME = 100
+_CHARSET = re.compile(rb'charset\s*=\s*"?([^;"\s]*)')
 _SENTENCES = {
     "nul": "Text may not contain the NUL character.",
     "unicode": "Use text that is valid UTF-8.",
@@ -37,6 +39,17 @@ def query_refusal(scope: Scope, repeatable: AbstractSet[str]) -> Problem | None:
     if query and (b"%" in query or b"&" in query or not query.isascii()):
         return _query_fault(query, repeatable)
     return None
+
+
+def charset_refusal(content_type: bytes) -> Problem | None:
+    """Return why a form's encoding (a content type in small letters) is refused, or None.
+
+    The parser of multipart forms decodes with whatever codec of Python's is named, which may bring half a surrogate.
+    """
+    if b"multipart/" not in content_type or b"charset" not in content_type:
+        return None
+    found = _CHARSET.search(content_type)
+    return None if found and found[1] in {b"utf-8", b"utf8"} else UnsupportedMediaType("Send forms as UTF-8.")
 
 
 def repeatable_queries(app: FastAPI) -> frozenset[str]:

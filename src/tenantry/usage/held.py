@@ -47,6 +47,7 @@ class Held:
         "asking",
         "counted",
         "deadline",
+        "exchanged_at",
         "free",
         "is_short",
         "known",
@@ -73,6 +74,8 @@ class Held:
         self.asking = False
         self.low = -1
         """An exchange is begun when this many are left, so that callers need not wait for it."""
+        self.exchanged_at = float("-inf")
+        """When the last exchange that was answered had been sent."""
         self.is_short = False
         """The last exchange had fewer units than were needed."""
         self.rate, self.asked_at = 0.0, now
@@ -133,7 +136,7 @@ class Held:
 
     def answered(self, asked: Asked, found: Exchanged, sent: float) -> None:
         """The exchange happened; `sent` is the monotonic time before it was asked."""
-        self.asking, self.known = False, found
+        self.asking, self.known, self.exchanged_at = False, found, sent
         limit = UNITS_MAX if found.plan_limit is None else found.plan_limit
         self.free = max(0, limit - found.used - found.leased)
         self.window_seconds = int((found.window_end - found.window_start).total_seconds())
@@ -182,6 +185,7 @@ class Held:
     def lost(self) -> None:
         """Nobody knows whether the exchange happened; see the file's text."""
         self.asking, self.known, self.is_short = False, None, False
+        self.refused_until = self.asked_at
         self.leased = self.counted = self.spent = 0
         self.low = -1
 

@@ -7,22 +7,23 @@ then goes back.
 
 import asyncio
 import contextvars
-import copy
 from collections import deque
 from contextlib import suppress
+from typing import cast
 from uuid import UUID
 
 from tenantry.kernel import Context
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.context import system_context
-from tenantry.kernel.database.failures import DatabaseConflict
 from tenantry.kernel.logs import logger_of
+from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.product import Meter
 
 from .held import LEASE_SECONDS, Held, lease_size
 from .queries import exchange as queries
 from .queries.exchange import Asked, Exchanged
 from .rows import Decision
+from .waiting import Sent, Waiter
 
 Key = tuple[UUID, str]
 
@@ -32,32 +33,9 @@ FLIGHTS_MAX = {"sqlite": 1, "postgresql": 4}
 """Exchanges under way at a time: one that waits for a locked row does not hold up the others. A file has one writer."""
 SWEEP_SECONDS = 0.25
 TRIES_MAX = 3
+SETTLE_SECONDS, SETTLE_PAUSE_SECONDS = 5.0, 0.002
 
 log = logger_of("tenantry.usage")
-
-
-class _Waiter:
-    """A caller who waits for the database."""
-
-    __slots__ = ("answer", "cost")
-
-    def __init__(self, cost: int) -> None:
-        self.cost = cost
-        self.answer: asyncio.Future[Decision | None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def waits(self) -> bool:
-        """Whether they still do: who went away is not charged."""
-        return not self.answer.done()
-
-    def tell(self, decision: Decision | None) -> None:
-        if self.waits:
-            self.answer.set_result(decision)
-
-    def fail(self, error: BaseException) -> None:
-        if self.waits:
-            # One instance raised by many callers would collect all their tracebacks.
-            self.answer.set_exception(copy.copy(error) if isinstance(error, Exception) else asyncio.CancelledError())
 
 
 class Leases:
@@ -66,23 +44,24 @@ class Leases:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._held: dict[Key, Held] = {}
-        self._waiting: dict[Key, deque[_Waiter]] = {}
+        self._waiting: dict[Key, deque[Waiter]] = {}
         self._due: dict[Key, bool] = {}
         """What the next exchange is about, in the order of asking; True: it gives everything back."""
         self._flights: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._system: Context | None = None
+        self._closing = False
 
     async def open(self) -> None:
         """Nothing is held yet."""
 
     async def aclose(self) -> None:
-        """Settle what was spent and give the rest back; waits for the database as long as its own limits say."""
+        """Settle what was spent and give the rest back; no call is admitted from then on."""
+        self._closing = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeper
-            self._sweeper = None
         await self.settle()
 
     async def take(self, ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Decision | None:
@@ -90,6 +69,8 @@ class Leases:
 
         None when there is no such counter: no such holder, or a plan that does not name the meter.
         """
+        if self._closing:
+            raise DatabaseUnavailable(internal="the application is stopping")
         key = (holder_id, meter.name)
         now = self._clock.monotonic()
         held = self._held.get(key)
@@ -111,16 +92,22 @@ class Leases:
         return await self._wait(ctx, key, cost)
 
     async def settle(self, holder_id: UUID | None = None) -> None:
-        """Let the database know what was spent, of one holder or of all, and give back what is left."""
+        """Let the database know what was spent, of one holder or of all, and give back what is left.
+
+        Waits until that is done, and `SETTLE_SECONDS` at most: what the database does not take then, the next try does.
+        """
         began = self._clock.monotonic()
-        known = [key for key in self._held if holder_id in {None, key[0]}]
-        unsettled = [key for key in known if self._held[key].asking or not self._held[key].is_settled]
-        self._due.update(dict.fromkeys(unsettled, True))
-        while self._system is not None and unsettled:
+        while self._system is not None and (keys := self._unsettled(holder_id, began)):
+            self._due.update(dict.fromkeys(keys, True))
             self._fly(self._system)
-            await asyncio.wait(self._flights, return_when=asyncio.FIRST_COMPLETED)
-            held = self._held
-            unsettled = [key for key in unsettled if key in held and (held[key].asking or held[key].asked_at < began)]
+            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
+            if self._clock.monotonic() - began > SETTLE_SECONDS:
+                return
+
+    def _unsettled(self, holder_id: UUID | None, began: float) -> list[Key]:
+        """Whose row does not know yet what was spent before a moment."""
+        found = [(key, held) for key, held in self._held.items() if holder_id in {None, key[0]}]
+        return [key for key, held in found if held.exchanged_at < began and (held.asking or not held.is_settled)]
 
     def expire(self, holder_id: UUID) -> None:
         """Ask anew before the next call of this holder: their plan has changed."""
@@ -129,7 +116,7 @@ class Leases:
                 held.deadline = held.refused_until = self._clock.monotonic()
 
     async def _wait(self, ctx: Context, key: Key, cost: int) -> Decision | None:
-        waiter = _Waiter(cost)
+        waiter = Waiter(cost)
         self._waiting.setdefault(key, deque()).append(waiter)
         self._due.setdefault(key, False)
         self._fly(ctx)
@@ -139,22 +126,28 @@ class Leases:
         """Begin another exchange, if there is anything to ask and room for it."""
         if self._system is None:
             self._system = system_context(ctx.runtime)
-        if self._sweeper is None or self._sweeper.done():
+        if not self._closing and (self._sweeper is None or self._sweeper.done()):
             self._sweeper = asyncio.create_task(self._sweep(self._system), context=contextvars.Context())
-        if self._due and len(self._flights) < FLIGHTS_MAX[self._system.runtime.service.kind]:
+        has_room = len(self._flights) < FLIGHTS_MAX[self._system.runtime.service.kind]
+        if has_room and any(not self._held[key].asking for key in self._due):
             # Not in the context of the request that happens to ask: others come along.
-            flight = asyncio.create_task(self._exchange(self._system), context=contextvars.Context())
-            self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
+            self._flights.add(asyncio.create_task(self._exchange(self._system), context=contextvars.Context()))
 
     async def _exchange(self, ctx: Context) -> None:
-        # Whoever asks in this turn of the loop comes along.
-        await asyncio.sleep(0)
-        tries = 0
+        try:
+            # Whoever asks in this turn of the loop comes along.
+            await asyncio.sleep(0)
+            await self._ask_all(ctx)
+        finally:
+            # At once, not when the task has ended: who is woken up now must find the room.
+            self._flights.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _ask_all(self, ctx: Context) -> None:
+        tries, opened = 0, set[Key]()
         while batch := self._batch():
             sent = self._clock.monotonic()
             try:
-                found = await _asked(ctx, [asked for asked, _ in batch.values()])
+                found = await _exchanged(ctx, [each.asked for each in batch.values()])
             except DatabaseConflict as error:
                 tries += 1
                 self._refused(batch, error if tries >= TRIES_MAX else None)
@@ -164,10 +157,12 @@ class Leases:
                     raise
             else:
                 tries = 0
-                for key, (asked, waited) in batch.items():
-                    self._arrived(key, asked, waited, found.get(key), sent)
+                for key, row in found.items():
+                    self._arrived(key, batch[key], row, sent)
+                await self._open(ctx, {key: each for key, each in batch.items() if key not in found}, opened, sent)
+                opened.difference_update(found)
 
-    def _batch(self) -> "dict[Key, tuple[Asked, int]]":
+    def _batch(self) -> dict[Key, Sent]:
         """What to ask now, of every counter that is due and not under way, and for how many who wait."""
         now = self._clock.monotonic()
         batch = {}
@@ -179,56 +174,84 @@ class Leases:
             need = max(0, sum(costs) - (0 if closing else held.left))
             held.measure(need, now)
             more = 0 if held.meter.strict or (closing and not need) else lease_size(held.rate, held.free)
-            batch[key] = held.ask(key[0], need=need, more=more, closing=closing), len(waiters)
+            batch[key] = Sent(held.ask(key[0], need=need, more=more, closing=closing), len(waiters), closing)
         return batch
 
-    def _arrived(self, key: Key, asked: Asked, waited: int, found: Exchanged | None, sent: float) -> None:
-        held, waiters = self._held[key], self._waiting.pop(key, deque())
-        if found is None:
-            held.absent(sent)
-            for waiter in list(waiters)[:waited]:
-                waiter.tell(None)
-            self._put_off(key, [one for one in waiters if one.waits])
+    async def _open(self, ctx: Context, missing: dict[Key, Sent], opened: set[Key], sent: float) -> None:
+        """Make the rows that were not there, for nothing happened to them; what has none even then gets no answer."""
+        absent = {key for key, each in missing.items() if key in opened or not each.asked.take}
+        for key in absent:
+            self._absent(key, missing[key], sent)
+        first = {key: each for key, each in missing.items() if key not in absent}
+        if not first:
             return
-        held.answered(asked, found, sent)
+        self._refused(first, None)
+        try:
+            async with ctx.service(single=True) as working:
+                await queries.open_windows(working.db, [each.asked for each in first.values()])
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            for key in first:
+                for waiter in self._waiting.pop(key, ()):
+                    waiter.fail(error)
+        else:
+            opened.update(first)
+
+    def _absent(self, key: Key, each: Sent, sent: float) -> None:
+        held, waiters = self._held[key], list(self._waiting.pop(key, ()))
+        if each.asked.take:
+            held.absent(sent)
+            for waiter in waiters[: each.waited]:
+                waiter.tell(None)
+        else:
+            held.lost()
+        self._put_off(key, [one for one in waiters if one.waits])
+
+    def _arrived(self, key: Key, each: Sent, found: Exchanged, sent: float) -> None:
+        held, waiters = self._held[key], self._waiting.pop(key, deque())
+        held.answered(each.asked, found, sent)
+        # Whoever came later must not spend what was granted for a time that is over.
+        served = each.waited if self._clock.monotonic() >= held.deadline else len(waiters)
         if found.window_end <= found.at:
             # What was spent is settled; who waits is asked for in the window that is open now.
             held.window_over()
-            waited = 0
         late = []
         for place, waiter in enumerate(waiters):
             if not waiter.waits:
                 continue
-            if held.known is not None and held.left >= waiter.cost:
+            if held.known is not None and place < served and held.left >= waiter.cost:
                 held.spent += waiter.cost
                 waiter.tell(held.decision(waiter.cost, allowed=True))
-            elif held.fits(waiter.cost) or (held.meter.strict and place >= waited) or held.known is None:
+            elif held.known is None or place >= served or held.fits(waiter.cost) or self._is_new(held, place, each):
                 late.append(waiter)
             else:
                 waiter.tell(held.decision(waiter.cost, allowed=False))
         # They came while the exchange was under way, or all together were too many.
         self._put_off(key, late)
 
-    def _put_off(self, key: Key, waiters: list[_Waiter]) -> None:
+    def _is_new(self, held: Held, place: int, each: Sent) -> bool:
+        """Whether a strict meter was not asked for this caller yet."""
+        return held.meter.strict and place >= each.waited
+
+    def _put_off(self, key: Key, waiters: list[Waiter]) -> None:
         if waiters:
             self._waiting[key] = deque(waiters)
             self._due.setdefault(key, False)
 
-    def _refused(self, batch: "dict[Key, tuple[Asked, int]]", error: Exception | None) -> None:
-        """The database chose another of two that met: ask again, and after some tries say so to who waits."""
-        for key in batch:
+    def _refused(self, batch: dict[Key, Sent], error: Exception | None) -> None:
+        """Nothing happened, and that is certain: ask again, or say so to who waits."""
+        for key, each in batch.items():
             self._held[key].refused()
             if error is not None:
                 for waiter in self._waiting.pop(key, ()):
                     waiter.fail(error)
-            elif key in self._waiting:
-                self._due.setdefault(key, False)
+            elif each.closing or key in self._waiting:
+                self._due[key] = each.closing or self._due.get(key, False)
 
-    def _lost(self, batch: "dict[Key, tuple[Asked, int]]", error: BaseException) -> None:
+    def _lost(self, batch: dict[Key, Sent], error: BaseException) -> None:
         units = 0
-        for key, (asked, _) in batch.items():
+        for key, each in batch.items():
             held = self._held[key]
-            units += asked.settle + asked.give + held.left
+            units += each.asked.settle + each.asked.give + held.left
             held.lost()
             for waiter in self._waiting.pop(key, ()):
                 waiter.fail(error)
@@ -248,17 +271,6 @@ class Leases:
                     del self._held[key]
             if self._due:
                 self._fly(ctx)
-
-
-async def _asked(ctx: Context, asked: list[Asked]) -> dict[Key, Exchanged]:
-    """Ask; whose row does not exist yet gets one, and is asked again."""
-    found = await _exchanged(ctx, asked)
-    missing = [one for one in asked if one.take and (one.holder_id, one.meter) not in found]
-    if missing:
-        async with ctx.service(single=True) as working:
-            await queries.open_windows(working.db, missing)
-        found |= await _exchanged(ctx, missing)
-    return found
 
 
 async def _exchanged(ctx: Context, asked: list[Asked]) -> dict[Key, Exchanged]:

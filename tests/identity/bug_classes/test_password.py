@@ -384,3 +384,18 @@ async def test_class_25_the_link_works_although_somebody_used_up_the_tries(kit):
         await confirm(await kit.client(), challenge=challenge, code="000000")
     assert (await confirm(await kit.client(), challenge=challenge, code=code_in(mail))).status_code == 429
     assert (await reset(await kit.client(), mail)).status_code == 303
+
+
+@pytest.mark.parametrize("charset", ["\0", "utf-7", "unicode_escape", '"utf-16"', ""])
+@pytest.mark.parametrize("path", ["/auth/verify", "/auth/password", "/auth/reset"])
+async def test_class_14_a_form_in_another_encoding_is_refused(kit, path, charset):
+    body = b'--B\r\nContent-Disposition: form-data; name="email"\r\n\r\n+2AA-\r\n--B--\r\n'
+    browser = await kit.client()
+    sent = {"Content-Type": b"multipart/form-data; boundary=B; charset=" + charset.encode()}
+    assert (await browser.post(path, content=body, headers=sent)).status_code == 415
+
+
+async def test_class_03_another_site_signs_no_browser_in_also_without_a_cookie(kit):
+    browser = await kit.client(Origin="https://evil.example", **{"Sec-Fetch-Site": "cross-site"})
+    answer = await browser.post("/v1/auth/password", json={"email": "ada@example.com", "password": "x" * 20})
+    assert (answer.status_code, answer.json()["code"]) == (403, "web.cross_site")

@@ -167,7 +167,7 @@ async def _used(ctx: Context, purpose: Side, token: str) -> tuple[Token, KnownUs
 async def _changed(ctx: Context, user: KnownUser, email: str, drawn: Drawn) -> Started | None:
     await queries.users.readdress(ctx.db, user.id, email)
     await queries.tokens.forget_of_user(ctx.db, user.id)
-    started = await renew_session(ctx) if await _end_sessions(ctx, user.id) else None
+    started = await renew_session(ctx, proven=False) if await _end_sessions(ctx, user.id) else None
     acting = as_user(ctx, user.id)
     await audit(acting, "user.address_changed", subject=("user", user.id))
     await acting.emit(UserAddressChanged(user.id))

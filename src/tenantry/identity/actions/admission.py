@@ -15,7 +15,7 @@ from .. import queries, tokens
 from ..errors import UserBanned, UserDeleted
 from ..events import UserProven
 from ..queries.users import KnownUser
-from .sessions import Started, start_session
+from .sessions import Started, refuse_ended, start_session
 
 STRONG = frozenset({"passkey"})
 """Ways in that are two factors by themselves: the device, and the finger or PIN that opens it."""
@@ -80,6 +80,17 @@ async def refuse_closed(ctx: Context, user: UUID) -> KnownUser:
     if found.is_banned(ctx.clock.now()):
         raise UserBanned(until=found.ban_ends_at)
     return found
+
+
+async def hold_caller(ctx: Context) -> KnownUser:
+    """Who asks, held until the unit ends, if they may still come in and their session has not ended meanwhile.
+
+    Every change of how somebody signs in begins with it: a reset at the same moment ends what a thief is about to do.
+    Raises `UserDeleted`, `UserBanned`, `Unauthenticated`.
+    """
+    user = await refuse_closed(ctx, ctx.user_id)
+    await refuse_ended(ctx)
+    return user
 
 
 async def prove_address(ctx: Context, user: KnownUser) -> None:

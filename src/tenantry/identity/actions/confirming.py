@@ -53,7 +53,7 @@ async def confirm(ctx: Context, shown: Shown) -> Started:
         if shown.kind not in await _ways(working):
             raise OtherProofNeeded
         await use(working, user)
-        started = await renew_session(working)
+        started = await renew_session(working, proven=True)
         await audit(working, "session.confirmed", subject=("session", started.session_id), detail={"by": shown.kind})
     await give_tries_back(ctx, tried)
     return started

@@ -26,7 +26,7 @@ from ..queries.accounts import Account, KnownAccount
 from ..queries.users import KnownUser
 from ..recent import require_recent
 from ..tokens import Purpose
-from .admission import refuse_closed
+from .admission import hold_caller
 from .provider_tokens import keep_granted, open_granted, seal_granted
 from .vouching import hear, label_of, send_off
 from .ways_in import keep_a_way_in
@@ -111,7 +111,7 @@ async def confirm_link(ctx: Context, token: str, words: Translator) -> UUID:
     """
     require_recent(ctx)
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         link = _link(working, await tokens.use(working, Purpose.LINK, token))
         # Raised, the token is not used up: it is not this person's.
         if link.user_id != user.id or link.address != user.email:
@@ -127,7 +127,7 @@ async def disconnect(ctx: Context, account: UUID, words: Translator) -> None:
     """
     require_recent(ctx)
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         found = await queries.accounts.one(working.db, user.id, account)
         if found is None:
             raise AccountNotFound
@@ -186,7 +186,7 @@ async def add_account(ctx: Context, user: UUID, provider: str, profile: External
 
 async def _connected(ctx: Context, provider: str, profile: ExternalProfile, words: Translator) -> UUID:
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         return await _connect(working, user, Link(user.id, user.email, provider, profile), words)
 
 

@@ -16,7 +16,7 @@ from ..letters import passkeys as texts
 from ..limits import count_try, give_tries_back
 from ..queries.passkeys import Passkey
 from ..recent import require_recent
-from .admission import Admission, Proof, admit, refuse_closed
+from .admission import Admission, Proof, admit, hold_caller, refuse_closed
 from .passkey_proofs import (
     SIGN_IN,
     Begun,
@@ -53,7 +53,7 @@ async def begin_passkey(ctx: Context) -> Begun:
     require_offered(ctx)
     require_recent(ctx)
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         held = await queries.passkeys.held(working.db, user.id)
         if len(held) >= PASSKEYS_MAX:
             raise PasskeysFull
@@ -75,7 +75,7 @@ async def add_passkey(ctx: Context, name: str, brought: Brought, words: Translat
     drawn = letters.draw(ctx, texts.added(ctx, words, name), words)
     try:
         async with ctx.service() as working:
-            user = await refuse_closed(working, ctx.user_id)
+            user = await hold_caller(working)
             await refuse_ended(working)
             added = await _kept(working, user.id, name, made)
             await letters.post(working, user.email, drawn)
@@ -106,7 +106,7 @@ async def remove_passkey(ctx: Context, passkey: UUID, words: Translator) -> None
         raise PasskeyNotFound
     drawn = letters.draw(ctx, texts.removed(ctx, words, found.name), words)
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         await refuse_ended(working)
         if not await queries.passkeys.remove(working.db, user.id, passkey):
             raise PasskeyNotFound

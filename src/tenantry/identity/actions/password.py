@@ -17,7 +17,7 @@ from ..letters import password as mails
 from ..limits import count_try, give_tries_back
 from ..queries.passwords import StoredPassword
 from ..recent import require_recent
-from .admission import Admission, Proof, admit, refuse_closed
+from .admission import Admission, Proof, admit, hold_caller, refuse_closed
 from .mailed import Asking
 from .reset import ask_reset
 from .sessions import Started, renew_session
@@ -83,11 +83,11 @@ async def set_password(ctx: Context, password: str, words: Translator) -> Starte
         change: letters.draw(ctx, mails.changed_letter(ctx, words, change), words) for change in ("set", "changed")
     }
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         change = "set" if await queries.passwords.of_user(working.db, user.id) is None else "changed"
         await queries.passwords.put(working.db, user.id, hashed)
         await _end_others(working, user.id)
-        started = await renew_session(working)
+        started = await renew_session(working, proven=False)
         await audit(working, f"password.{change}", subject=("user", user.id))
         await letters.post(working, user.email, drawn[change])
     return started
@@ -102,7 +102,7 @@ async def remove_password(ctx: Context, words: Translator) -> None:
     require_recent(ctx)
     drawn = letters.draw(ctx, mails.changed_letter(ctx, words, "removed"), words)
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         if not await queries.passwords.remove(working.db, user.id):
             raise PasswordNotFound
         await keep_a_way_in(working, user.id)

@@ -14,7 +14,7 @@ from ..letters import factors as texts
 from ..queries.users import KnownUser
 from ..recent import require_recent
 from ..tokens import Purpose
-from .admission import as_user, refuse_closed
+from .admission import as_user, hold_caller
 from .sessions import refuse_ended
 
 CODES = 10
@@ -32,7 +32,7 @@ async def replace_codes(ctx: Context, words: Translator) -> list[str]:
     require_recent(ctx)
     drawn = letters.draw(ctx, texts.codes_replaced(ctx, words), words)
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         await refuse_ended(working)
         if not (await queries.factors.of_user(working.db, user.id)).asked(ctx.product):
             raise FactorsMissing

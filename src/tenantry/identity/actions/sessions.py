@@ -63,14 +63,15 @@ async def start_session(
     return Started(user, session_id, token, is_new)
 
 
-async def renew_session(ctx: Context) -> Started:
-    """Give the caller's session a new token, because they proved who they are or became more; the old one ends.
+async def renew_session(ctx: Context, *, proven: bool) -> Started:
+    """Give the caller's session a new token; the old one ends. `proven`: they have just shown who they are.
 
-    In the open unit on the service login. Raises `Unauthenticated` when the session has ended meanwhile.
+    Only that makes a session recent: a change of password does not, or it could be made for ever on one proof. In the
+    open unit on the service login. Raises `Unauthenticated` when the session has ended meanwhile.
     """
     session_id, token = ctx.actor.session_id, new_token("sess")
     if session_id is None or not await queries.sessions.renew(
-        ctx.db, ctx.user_id, session_id, token_hash=token_hash(token)
+        ctx.db, ctx.user_id, session_id, token_hash=token_hash(token), proven=proven
     ):
         raise Unauthenticated
     await audit(ctx, "session.renewed", subject=("session", session_id))

@@ -15,7 +15,7 @@ from .. import letters, queries
 from ..errors import CodeWrong, FactorNotFound
 from ..letters import factors as texts
 from ..recent import require_recent
-from .admission import refuse_closed
+from .admission import hold_caller
 from .recovery_codes import forget_useless_codes, write_codes
 from .sessions import refuse_ended
 
@@ -61,7 +61,7 @@ async def begin_totp(ctx: Context) -> Setup:
     secret = pyotp.random_base32()
     sealed = ctx.runtime.vault.seal(secret, purpose=_PURPOSE, context=str(ctx.user_id))
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         await refuse_ended(working)
         await queries.totp.begin(working.db, user.id, sealed)
         await audit(working, "totp.begun", subject=("user", user.id))
@@ -88,7 +88,7 @@ async def confirm_totp(ctx: Context, code: str, words: Translator) -> list[str]:
     require_recent(ctx)
     drawn = {is_new: letters.draw(ctx, texts.app_added(ctx, words, is_new=is_new), words) for is_new in (True, False)}
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         await refuse_ended(working)
         stored = await queries.totp.of_user(working.db, user.id)
         if stored is None or stored.next_secret is None:
@@ -113,7 +113,7 @@ async def remove_totp(ctx: Context, words: Translator) -> None:
     require_recent(ctx)
     drawn = {last: letters.draw(ctx, texts.app_removed(ctx, words, is_last=last), words) for last in (True, False)}
     async with ctx.service() as working:
-        user = await refuse_closed(working, ctx.user_id)
+        user = await hold_caller(working)
         await refuse_ended(working)
         stored = await queries.totp.of_user(working.db, user.id)
         if stored is None or not await queries.totp.remove(working.db, user.id):

@@ -102,11 +102,9 @@ _add = statement(
         last_seen_at=now(),
     )
 )
-_renew = statement(
-    update(Sessions)
-    .where(_of_user, _one, Sessions.expires_at > now())
-    .values(token_hash=param("new_hash", Bytes()), authenticated_at=now())
-)
+_renewed = update(Sessions).where(_of_user, _one, Sessions.expires_at > now())
+_renew = statement(_renewed.values(token_hash=param("new_hash", Bytes())))
+_prove = statement(_renewed.values(token_hash=param("new_hash", Bytes()), authenticated_at=now()))
 
 _is_live = statement(select(Sessions.id).where(_of_user, _one, Sessions.expires_at > now()))
 
@@ -164,9 +162,9 @@ async def add(db: Unit, *, seconds: int, **given: Any) -> None:
     await db.run(_add, seconds=seconds, **given)
 
 
-async def renew(db: Unit, user: UUID, session: UUID, *, token_hash: bytes) -> bool:
-    """Give a live session another token: its person proved who they are. False when there is none."""
-    return await db.run(_renew, user=user, session=session, new_hash=token_hash) == 1
+async def renew(db: Unit, user: UUID, session: UUID, *, token_hash: bytes, proven: bool) -> bool:
+    """Give a live session another token; `proven`: its person has just shown who they are. False when there is none."""
+    return await db.run(_prove if proven else _renew, user=user, session=session, new_hash=token_hash) == 1
 
 
 async def is_live(db: Unit, user: UUID, session: UUID) -> bool:
