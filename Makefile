@@ -14,6 +14,8 @@ RUN_READY = .venv/.ready-run
 DEV_READY = .venv/.ready-dev
 NODE_READY = tests/node/node_modules/.package-lock.json
 PYTEST = .venv/bin/python -m pytest
+# One process a core, each with a PostgreSQL of its own. `make test ARGS="-n 0 tests/usage"` stays in one.
+SIDE_BY_SIDE = -n auto --maxprocesses 8 --dist worksteal
 COMPILE = $(shell command -v uv || echo .venv/bin/uv) pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
@@ -28,7 +30,7 @@ run: $(RUN_READY) ## serve a blueprint: make run [BLUEPRINT=crypto_data] [PORT=8
 	@exec .venv/bin/tenantry run '$(BLUEPRINT)' --host '$(HOST)' --port '$(PORT)'
 
 test: $(DEV_READY) postgres ## every test on SQLite and PostgreSQL but those that need a browser or hours
-	$(PYTEST) -m "not browser and not deep" $(ARGS)
+	$(PYTEST) -m "not browser and not deep" $(SIDE_BY_SIDE) $(ARGS)
 
 test-browser: $(DEV_READY) postgres $(NODE_READY) ## the tests that drive a real Chromium (CHROMIUM=/path/to/it)
 	@test -x "$(CHROMIUM)" || { echo "No Chromium here: install the package chromium, or name one with CHROMIUM=." >&2; exit 1; }

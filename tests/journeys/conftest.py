@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Request, sync_playwright
 
 from tenantry.testing import Server, TestDatabase, environment_of, serve
 
@@ -64,7 +64,10 @@ def browse(chromium: Browser) -> Iterator[Callable[..., "Tab"]]:
 
 
 class Tab:
-    """A page that remembers what went wrong in it. `clean()` fails on console errors and failed requests."""
+    """A page that remembers what went wrong in it. `clean()` fails on console errors and failed requests.
+
+    A request that the browser itself gave up (ERR_ABORTED) is none of them: the page was left while it loaded.
+    """
 
     def __init__(self, page):
         self.page = page
@@ -72,12 +75,16 @@ class Tab:
         self.faults: list[str] = []
         page.on("console", lambda message: message.type == "error" and self.faults.append(message.text))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("requestfailed", lambda request: self.faults.append(f"{request.url}: {request.failure}"))
+        page.on("requestfailed", self._failed)
 
     def click(self, role: str, name: str) -> None:
         """Click the one element of that role and name, and count the click."""
         self.page.get_by_role(role, name=name).first.click()
         self.clicks += 1
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{request.url}: {request.failure}")
 
     def clean(self) -> None:
         assert self.faults == []
