@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from tenantry.kernel.crypto import Vault
-from tenantry.kernel.ids import new_id, new_token
+from tenantry.kernel.ids import new_token
 from tenantry.kernel.redaction import exception_text, redacted, scrubbed
 
 SECRET = "Zx9Planted0Secret7Qw"
@@ -154,7 +154,7 @@ def test_our_own_tokens_and_sealed_texts_are_masked() -> None:
     "text",
     [
         "GET /v1/keys/{key_id} 200",
-        f"row {new_id()} and file_{new_id().hex}",
+        "row 01a1fe35-d646-75fd-ae40-eaa233b837de and file_01a1fe35d64675fdae40eaa2568bc576",
         "keys.limit_reached",
         "http://localhost:8000/dashboard",
         "spent 120 tokens of 1000",

@@ -319,24 +319,24 @@ def rsa_key(bits):
 
 
 P256 = Device().key.public_key().public_numbers()
-KEYS = [
-    {},
-    {1: 2},
-    {1: 2, 3: -7, -1: 1, -2: b"\x01" * 32, -3: b"\x01" * 32},
-    {1: 2, 3: -7, -1: 2, -2: P256.x.to_bytes(32), -3: P256.y.to_bytes(32)},
-    {1: 2, 3: -65535, -1: 1, -2: P256.x.to_bytes(32), -3: P256.y.to_bytes(32)},
-    {1: 1, 3: -8, -1: 6, -2: b"\x01" * 31},
-    {1: 9, 3: -7},
-    rsa_key(512),
-    rsa_key(2040),
-    rsa_key(16384),
-    [1, 2],
-    "key",
-    None,
-]
+KEYS = {
+    "empty": {},
+    "only its kind": {1: 2},
+    "no point of the curve": {1: 2, 3: -7, -1: 1, -2: b"\x01" * 32, -3: b"\x01" * 32},
+    "another curve": {1: 2, 3: -7, -1: 2, -2: P256.x.to_bytes(32), -3: P256.y.to_bytes(32)},
+    "SHA-1": {1: 2, 3: -65535, -1: 1, -2: P256.x.to_bytes(32), -3: P256.y.to_bytes(32)},
+    "too short": {1: 1, 3: -8, -1: 6, -2: b"\x01" * 31},
+    "unknown kind": {1: 9, 3: -7},
+    "RSA 512": rsa_key(512),
+    "RSA 2040": rsa_key(2040),
+    "RSA 16384": rsa_key(16384),
+    "list": [1, 2],
+    "text": "key",
+    "none": None,
+}
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: str(key)[:30])
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 async def test_class_14_a_key_that_could_not_be_used_is_not_kept(kit, key):
     ada, device = await kit.sign_in("ada"), Device()
     begun = (await ada.post(f"{OWN}/options")).json()
