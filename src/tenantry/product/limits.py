@@ -1,9 +1,10 @@
 """What a plan can limit: a flow, a stock, or a number of rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from .shapes import must_be, must_be_text
+from .shapes import must_be, must_be_text, settle_list
 
 UNLIMITED: Final = None
 """As a limit: the plan sets none."""
@@ -16,15 +17,18 @@ class Meter:
     A day is a UTC day. A month is the holder's billing period if there is one, else the calendar month in UTC.
     `per` is "day" or "month"; another word is a finding of `Product.check()`. With `strict` every call is counted in
     the database before it is admitted, also by many processes at once; without, processes hold units for a second.
+    `notices` are the percents of a limit at which its holder is told by mail, once a window each; () tells nobody.
     """
 
     name: str
     per: Literal["day", "month"] = "day"
     strict: bool = False
+    notices: Sequence[int] = (80, 100)
 
     def __post_init__(self) -> None:
         must_be_text(self, "name", "per")
         must_be(self, "strict", self.strict, bool)
+        settle_list(self, "notices", int)
 
 
 @dataclass(frozen=True, slots=True)

@@ -570,6 +570,7 @@ def upgrade() -> None:
         sa.Column("used", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("leased", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
         sa.Column("granted", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("overrun", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
         sa.Column("holder_revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "created_at",
@@ -586,7 +587,7 @@ def upgrade() -> None:
         sa.CheckConstraint("length(meter) BETWEEN 1 AND 100", name=op.f("ck_usage_counters_meter_length")),
         sa.CheckConstraint("quota > 0", name=op.f("ck_usage_counters_quota_counted")),
         sa.CheckConstraint("used + leased <= quota", name=op.f("ck_usage_counters_within_quota")),
-        sa.CheckConstraint("used >= 0 AND leased >= 0", name=op.f("ck_usage_counters_units_counted")),
+        sa.CheckConstraint("used >= 0 AND leased >= 0 AND overrun >= 0", name=op.f("ck_usage_counters_units_counted")),
         sa.CheckConstraint("window_end > window_start", name=op.f("ck_usage_counters_window_forward")),
         sa.ForeignKeyConstraint(
             ["holder_id"], ["holders.id"], name=op.f("fk_usage_counters_holder_id_holders"), ondelete="CASCADE"
@@ -596,6 +597,106 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("usage_counters", schema=None) as batch_op:
         batch_op.create_index("ix_usage_counters_window_end", ["window_end"], unique=False)
+
+    op.create_table(
+        "usage_gauges",
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("gauge", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(gauge) BETWEEN 1 AND 100", name=op.f("ck_usage_gauges_gauge_length")),
+        sa.CheckConstraint("value >= 0", name=op.f("ck_usage_gauges_value_counted")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_usage_gauges_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("holder_id", "gauge", name=op.f("pk_usage_gauges")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "usage_notices",
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("window_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("percent", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("percent BETWEEN 1 AND 100", name=op.f("ck_usage_notices_percent_counted")),
+        sa.ForeignKeyConstraint(
+            ["holder_id", "meter", "window_start"],
+            ["usage_counters.holder_id", "usage_counters.meter", "usage_counters.window_start"],
+            name=op.f("fk_usage_notices_holder_id_meter_window_start_usage_counters"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_usage_notices_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("holder_id", "meter", "window_start", "percent", name=op.f("pk_usage_notices")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "usage_reservations",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("meter", sa.Text(), nullable=False),
+        sa.Column("window_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("units", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("settled", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("status", sa.Text(), server_default="held", nullable=False),
+        sa.Column("on_expiry", sa.Text(), server_default="settle", nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'settled') = (settled IS NOT NULL)", name=op.f("ck_usage_reservations_settled_known")
+        ),
+        sa.CheckConstraint("on_expiry IN ('settle', 'release')", name=op.f("ck_usage_reservations_on_expiry_known")),
+        sa.CheckConstraint(
+            "status IN ('held', 'settled', 'released')", name=op.f("ck_usage_reservations_status_known")
+        ),
+        sa.CheckConstraint("settled >= 0", name=op.f("ck_usage_reservations_settled_counted")),
+        sa.CheckConstraint("units > 0", name=op.f("ck_usage_reservations_units_counted")),
+        sa.ForeignKeyConstraint(
+            ["holder_id", "meter", "window_start"],
+            ["usage_counters.holder_id", "usage_counters.meter", "usage_counters.window_start"],
+            name=op.f("fk_usage_reservations_holder_id_meter_window_start_usage_counters"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_usage_reservations_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_reservations")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("usage_reservations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_usage_reservations_holder_id_meter_window_start", ["holder_id", "meter", "window_start"], unique=False
+        )
+        batch_op.create_index("ix_usage_reservations_status_expires_at", ["status", "expires_at"], unique=False)
 
     _run(
         "postgresql",
@@ -911,9 +1012,74 @@ def upgrade() -> None:
         "sqlite",
         "CREATE TRIGGER usage_counters_touch AFTER UPDATE ON usage_counters FOR EACH ROW BEGIN UPDATE usage_counters SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE holder_id = NEW.holder_id AND meter = NEW.meter AND window_start = NEW.window_start; END",
     )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER usage_gauges_touch BEFORE UPDATE ON usage_gauges FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE usage_gauges ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE usage_gauges FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON usage_gauges FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON usage_gauges TO authenticated",
+        "CREATE POLICY usage_gauges_authenticated_select ON usage_gauges FOR SELECT TO authenticated USING (usage_gauges.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "GRANT SELECT ON usage_gauges TO service_role",
+        "CREATE POLICY usage_gauges_service_role_select ON usage_gauges FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON usage_gauges TO service_role",
+        "CREATE POLICY usage_gauges_service_role_insert ON usage_gauges FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON usage_gauges TO service_role",
+        "CREATE POLICY usage_gauges_service_role_update ON usage_gauges FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON usage_gauges TO service_role",
+        "CREATE POLICY usage_gauges_service_role_delete ON usage_gauges FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER usage_gauges_touch AFTER UPDATE ON usage_gauges FOR EACH ROW BEGIN UPDATE usage_gauges SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE holder_id = NEW.holder_id AND gauge = NEW.gauge; END",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE usage_notices ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE usage_notices FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON usage_notices FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON usage_notices TO authenticated",
+        "CREATE POLICY usage_notices_authenticated_select ON usage_notices FOR SELECT TO authenticated USING (usage_notices.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "GRANT SELECT ON usage_notices TO service_role",
+        "CREATE POLICY usage_notices_service_role_select ON usage_notices FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON usage_notices TO service_role",
+        "CREATE POLICY usage_notices_service_role_insert ON usage_notices FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON usage_notices TO service_role",
+        "CREATE POLICY usage_notices_service_role_update ON usage_notices FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON usage_notices TO service_role",
+        "CREATE POLICY usage_notices_service_role_delete ON usage_notices FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER usage_reservations_touch BEFORE UPDATE ON usage_reservations FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE usage_reservations ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE usage_reservations FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON usage_reservations FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON usage_reservations TO authenticated",
+        "CREATE POLICY usage_reservations_authenticated_select ON usage_reservations FOR SELECT TO authenticated USING (usage_reservations.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "GRANT SELECT ON usage_reservations TO service_role",
+        "CREATE POLICY usage_reservations_service_role_select ON usage_reservations FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON usage_reservations TO service_role",
+        "CREATE POLICY usage_reservations_service_role_insert ON usage_reservations FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON usage_reservations TO service_role",
+        "CREATE POLICY usage_reservations_service_role_update ON usage_reservations FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON usage_reservations TO service_role",
+        "CREATE POLICY usage_reservations_service_role_delete ON usage_reservations FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER usage_reservations_touch AFTER UPDATE ON usage_reservations FOR EACH ROW BEGIN UPDATE usage_reservations SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("usage_reservations", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_reservations_status_expires_at")
+        batch_op.drop_index("ix_usage_reservations_holder_id_meter_window_start")
+
+    op.drop_table("usage_reservations")
+    op.drop_table("usage_notices")
+    op.drop_table("usage_gauges")
     with op.batch_alter_table("usage_counters", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_counters_window_end")
 
