@@ -63,7 +63,8 @@ class UsageReservations(Touched, Base):
     expires_at = column(UtcDateTime())
 
     __table_args__ = (
-        ForeignKeyConstraint(_COUNTER, _COUNTERS_KEY, ondelete="CASCADE"),
+        # The convention's own name would be too long for PostgreSQL.
+        ForeignKeyConstraint(_COUNTER, _COUNTERS_KEY, ondelete="CASCADE", name="fk_usage_reservations_usage_counters"),
         one_of("status", "held", "settled", "released"),
         one_of("on_expiry", "settle", "release"),
         CheckConstraint("units > 0", name="units_counted"),

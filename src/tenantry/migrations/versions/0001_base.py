@@ -683,7 +683,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["holder_id", "meter", "window_start"],
             ["usage_counters.holder_id", "usage_counters.meter", "usage_counters.window_start"],
-            name=op.f("fk_usage_reservations_holder_id_meter_window_start_usage_counters"),
+            name="fk_usage_reservations_usage_counters",
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
