@@ -47,7 +47,7 @@ def bare_server(which: str = "plain") -> Iterator[tuple[int, int]]:
         port = probe.getsockname()[1]
     process = subprocess.Popen([sys.executable, "-m", "bench.bare", str(port), which], cwd=ROOT)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield process.pid, port
     finally:
         process.terminate()
@@ -81,7 +81,7 @@ async def _through_uvicorn() -> list[Row]:
         others = {name: [servers[150 if name == "last of 150" else 10].process.pid] for name in asked}
         others["empty FastAPI route"] = [bares["plain"][0]]
         others["the same, FastAPI as it comes"] = [bares["as-it-comes"][0]]
-        ways = {name: await _client(*where) for name, where in asked.items()}
+        ways = {name: await asking(*where) for name, where in asked.items()}
         found = await compare(ways, times=1_600, rounds=6, clients=CLIENTS, others=others)
     return _rows("uvicorn", found, figure="other_cpu_us")
 
@@ -152,7 +152,7 @@ def _call(app: Application, path: str) -> Operation:
     return one
 
 
-async def _client(port: int, path: str, cookie: str) -> Operation:
+async def asking(port: int, path: str, cookie: str = "") -> Operation:
     """Asks on kept connections, as many as there are callers; every answer is read to its end."""
     head = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Accept: application/json", "User-Agent: bench"]
     question = "\r\n".join([*head, *([f"Cookie: {cookie}"] if cookie else []), "", ""]).encode()
@@ -170,7 +170,8 @@ async def _client(port: int, path: str, cookie: str) -> Operation:
     return one
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until somebody listens there."""
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

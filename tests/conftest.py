@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from tenantry import Google, Meter, Plan, Product
 from tenantry.kernel.clock import Clock, SystemClock
+from tenantry.kernel.database.units import Unit
 from tenantry.testing import (
     CALLBACK,
     AppKit,
@@ -118,3 +120,34 @@ async def start(
 async def kit(start: Start) -> AppKit:
     """The small product, running."""
     return await start()
+
+
+class Counting:
+    """A database that remembers the units it opened."""
+
+    def __init__(self, database: Any, units: list[Unit]) -> None:
+        self._database = database
+        self._units = units
+
+    def unit(self, *args: Any, **kwargs: Any) -> Unit:
+        unit = self._database.unit(*args, **kwargs)
+        self._units.append(unit)
+        return unit
+
+
+@pytest.fixture
+def statements() -> Callable[..., Any]:
+    """Counts the statements on both logins; what the block is given answers how many there were."""
+
+    @contextmanager
+    def counting(kit: AppKit) -> Iterator[Callable[[], int]]:
+        units: list[Unit] = []
+        runtime = kit.runtime
+        counted = replace(runtime, api=Counting(runtime.api, units), service=Counting(runtime.service, units))
+        kit.app.state.runtime = counted
+        try:
+            yield lambda: sum(unit.statements for unit in units)
+        finally:
+            kit.app.state.runtime = runtime
+
+    return counting

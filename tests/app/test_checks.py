@@ -27,7 +27,6 @@ def test_a_plain_product_has_no_errors():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"burst": Burst(5)}, "burst limit is not enforced yet"),
         ({"limits": {Count("keys"): 3}}, '"keys" is not enforced'),
     ],
 )
@@ -35,6 +34,10 @@ def test_what_is_declared_and_not_built_yet_is_a_warning(changes, says):
     found = check(product(**changes), SETTINGS)
     assert errors(found) == []
     assert [one.level for one in found if says in one.problem] == ["warning"]
+
+
+def test_a_pace_is_held_to_and_no_warning():
+    assert not [one for one in check(product(burst=Burst(5)), SETTINGS) if "burst" in one.problem]
 
 
 def test_organizations_cannot_be_billed_yet():

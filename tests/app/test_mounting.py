@@ -107,4 +107,5 @@ async def test_the_example_in_the_readme_runs(database, tmp_path, monkeypatch):
     async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
         assert (await client.get("/hello")).json() == {"hello": "world"}
         assert "Acme" in (await client.get("/", headers=HTML)).text
-        assert (await client.get("/v1/me")).status_code == 401
+        for path in ("/v1/me", "/report"):
+            assert (await client.get(path)).json()["code"] == "request.unauthenticated"

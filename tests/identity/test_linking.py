@@ -56,6 +56,19 @@ async def same_person(kit, *ways):
 # --- Connecting from the settings ---
 
 
+async def test_me_names_the_provider_one_came_with_and_the_accounts_how_they_know_one(three):
+    ada = await three.sign_in("ada")
+    await connect(ada, "github", "ada")
+    assert (await ada.get("/v1/me")).json()["provider"] == "demo"
+    held = (await ada.get("/v1/me/accounts")).json()["items"]
+    assert [(one["provider"], one["provider_account_id"]) for one in held] == [
+        ("demo", "demo-ada"),
+        ("github", "583231"),
+    ]
+    assert (await ada.delete(f"/v1/me/accounts/{held[0]['id']}")).status_code == 204
+    assert (await ada.get("/v1/me")).json()["provider"] == "github"
+
+
 async def test_a_signed_in_person_connects_a_provider_from_the_settings(three):
     ada = await three.sign_in("ada")
     leaving = await ada.post("/settings/accounts/github/connect", headers=HTML)

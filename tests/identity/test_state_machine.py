@@ -240,7 +240,8 @@ class WaysIn(RuleBasedStateMachine):
     @in_session()
     def change_password(self, which: int, password: str) -> None:
         session = self.session(which)
-        if answer := self.change("PUT", "/v1/me/password", session, password=password):
+        answer = self.change("PUT", "/v1/me/password", session, 429, password=password)
+        if answer is not None and answer.status_code == 200:
             self.ada.password = password
             self.ada.end_sessions(but=session)
             self.ada.end_tokens()

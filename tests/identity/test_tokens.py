@@ -6,10 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from tenantry.identity import tokens
-from tenantry.identity.actions.sessions import forget_expired_tokens
 from tenantry.identity.errors import CodeWrong, LinkExpired
 from tenantry.identity.models import VerificationTokens
-from tenantry.identity.tokens import CODE_TRIES, CODE_TRIES_AN_HOUR, Purpose
+from tenantry.identity.tokens import CODE_TRIES, CODE_TRIES_AN_HOUR, Purpose, forget_expired_tokens
 from tenantry.kernel import new_id
 from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.kernel.database import statement

@@ -47,12 +47,15 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def browse(chromium: Browser) -> Iterator[Callable[..., "Tab"]]:
-    """What opens a window of its own on a server, dark or light, wide or as a phone, with or without scripts."""
+    """What opens a window of its own on a server, as wide, dark or far away as wanted, with or without scripts."""
     with ExitStack() as stack:
 
-        def open_tab(server: Server, *, dark: bool = False, phone: bool = False, scripts: bool = True) -> "Tab":
+        def open_tab(
+            server: Server, *, dark: bool = False, phone: bool = False, scripts: bool = True, zone: str | None = None
+        ) -> "Tab":
             window = chromium.new_context(
                 base_url=server.url,
+                timezone_id=zone,
                 color_scheme="dark" if dark else "light",
                 viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 900},
                 java_script_enabled=scripts,

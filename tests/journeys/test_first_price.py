@@ -60,7 +60,7 @@ def test_pages_are_accessible_and_fit(server, browse, look):
         tab.page.goto(path)
         assert_accessible(tab, path)
     sign_in(tab, server)
-    for path in ("/dashboard", "/settings", "/pricing"):
+    for path in ("/dashboard", "/usage", "/usage?from=soon&to=2024-01-01&meter=x", "/settings", "/pricing"):
         tab.page.goto(path)
         assert_accessible(tab, path)
 

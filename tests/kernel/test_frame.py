@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Scope
 
-from tenantry.kernel.frame import FrameOptions
+from tenantry.kernel.frame import FrameOptions, is_near
 from tenantry.kernel.health import Metrics
 from tenantry.kernel.http import Frame
 from tenantry.kernel.problem_handlers import install_problem_handlers
@@ -201,3 +201,28 @@ def test_an_unfit_public_address_is_refused(url: str) -> None:
 def test_a_negative_number_of_proxies_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
         FrameOptions(production=True, public_url="https://a.example", trusted_proxies=-1)
+
+
+FROM = b"x-forwarded-for"
+
+
+@pytest.mark.parametrize(
+    ("names", "address", "proxies", "expected"),
+    [
+        ([], "127.0.0.1", 0, True),
+        ([], "8.8.8.8", 0, False),
+        ([], None, 0, False),
+        ([FROM], "127.0.0.1", 0, False),
+        ([b"x-forwarded-proto"], "127.0.0.1", 0, False),
+        ([b"cf-connecting-ip"], "10.0.0.1", 0, False),
+        ([FROM], "192.168.1.7", 1, True),
+        ([FROM, b"via"], "192.168.1.7", 2, True),
+        ([FROM], "8.8.8.8", 1, False),
+        # Our own proxy would have said for whom: this came from another one.
+        ([b"forwarded"], "127.0.0.1", 1, False),
+        ([b"x-forwarded"], "127.0.0.1", 0, True),
+    ],
+)
+def test_near_is_who_comes_from_the_same_network_by_nobody_elses_hands(names, address, proxies, expected):
+    scope = {"type": "http", "headers": [(name, b"x") for name in names]}
+    assert is_near(scope, address, trusted_proxies=proxies) is expected

@@ -71,6 +71,7 @@ async def test_metrics_for_the_same_network(peer: str) -> None:
         ("127.0.0.1", {"x-forwarded-for": "10.0.0.1"}),
         ("127.0.0.1", {"forwarded": "for=10.0.0.1"}),
         ("127.0.0.1", {"x-real-ip": "10.0.0.1"}),
+        ("127.0.0.1", {"X-Forwarded-Host": "demo.example.com"}),
     ],
 )
 async def test_404_metrics_for_everybody_else(peer: str, headers: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiosmtplib import SMTPException
 from sqlalchemy import insert, update
 
 from tenantry.kernel import Context, Settings, new_id
@@ -34,12 +35,14 @@ class Sink:
     port: int = 0
     refusing: list[str] = field(default_factory=list)
     mails: list[tuple[list[str], Any]] = field(default_factory=list)
+    talks: int = 0
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def say(line: str) -> None:
             writer.write(f"{line}\r\n".encode())
             await writer.drain()
 
+        self.talks += 1
         recipients: list[str] = []
         await say("220 sink")
         while line := (await reader.readline()).decode().strip():
@@ -58,6 +61,8 @@ class Sink:
                 case _:
                     await say("250 sink")
         writer.close()
+        await writer.wait_closed()
+        self.talks -= 1
 
 
 @asynccontextmanager
@@ -67,6 +72,10 @@ async def listening() -> AsyncIterator[Sink]:
     sink.port = server.sockets[0].getsockname()[1]
     async with server:
         yield sink
+        # Who was refused may hang up without a word; the sink has to notice before its loop ends.
+        async with asyncio.timeout(10):
+            while sink.talks:
+                await asyncio.sleep(0.01)
 
 
 def mail(**changes: Any) -> Mail:
@@ -203,6 +212,18 @@ async def test_a_mail_that_was_sent_is_not_sent_again(start: Any) -> None:
         await DELIVER.run(kit.system, {"mail": str(sent)})
         await DELIVER.run(kit.system, {"mail": str(new_id())})
         assert len(sink.mails) == 1
+
+
+@pytest.mark.parametrize(("environment", "host", "goes"), [
+    ("production", "0.0.0.0", False), ("production", "localhost", True), ("development", "0.0.0.0", True),
+])  # fmt: skip
+async def test_in_production_no_mail_leaves_the_machine_in_plain_text(environment: str, host: str, goes: bool) -> None:
+    """Connecting to 0.0.0.0 reaches this machine; as an address it is none of loopback's."""
+    async with listening() as sink:
+        settings = Settings(smtp_url=f"smtp://{host}:{sink.port}", environment=environment)
+        with nullcontext() if goes else pytest.raises(SMTPException, match="STARTTLS"):
+            await smtp_send(settings, mail())
+    assert len(sink.mails) == goes
 
 
 async def test_no_mail_is_sent_while_a_unit_is_open(kit: AppKit) -> None:

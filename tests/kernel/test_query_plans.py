@@ -20,9 +20,9 @@ from tenantry.kernel.jobs.models import Jobs
 from tenantry.kernel.mail import queries as mails
 from tenantry.kernel.mail.models import Mails
 from tenantry.kernel.policies import Role
-from tenantry.usage.models import UsageCounters
+from tenantry.usage.models import UsageCounters, UsageGauges, UsageReservations
 from tenantry.usage.queries import counters as usage
-from tenantry.usage.queries import exchange
+from tenantry.usage.queries import exchange, history, notices, reservations, stocks
 
 ROWS, BATCH, MINE = 3000, 200, UUID(int=1)
 
@@ -44,7 +44,7 @@ SERVED: dict[str, tuple[Any, str, Role]] = {
     "exchange, whose": (exchange._exchange, "holders", Role.SERVICE),
     "open windows": (exchange._open, "holders", Role.SERVICE),
     "hold the open windows": (usage._open_windows, "usage_counters", Role.SERVICE),
-    "move limits": (usage._move_limits, "usage_counters", Role.SERVICE),
+    "move windows": (usage._move_windows, "usage_counters", Role.SERVICE),
     "forget windows": (usage.EXPIRED.statement, "usage_counters", Role.SERVICE),
     "stand": (usage._standing, "usage_counters", Role.SERVICE),
     "stand, as the user": (usage._standing, "usage_counters", Role.AUTHENTICATED),
@@ -53,14 +53,29 @@ SERVED: dict[str, tuple[Any, str, Role]] = {
     "whose meters": (usage._open, "holders", Role.AUTHENTICATED),
     "every window": (usage._windows, "usage_counters", Role.SERVICE),
     "every window, as the user": (usage._windows, "usage_counters", Role.AUTHENTICATED),
-    "history, as the user": (usage._history, "usage_counters", Role.AUTHENTICATED),
+    "history": (history._history, "usage_counters", Role.SERVICE),
+    "history, as the user": (history._history, "usage_counters", Role.AUTHENTICATED),
+    "tell of a percent": (notices._tell, "usage_counters", Role.SERVICE),
+    "whom to tell": (notices._address, "holders", Role.SERVICE),
+    "a reservation by its id": (reservations._by_id, "usage_reservations", Role.SERVICE),
+    "lock a reservation": (reservations._lock, "usage_reservations", Role.SERVICE),
+    "lock its counter": (reservations._lock, "usage_counters", Role.SERVICE),
+    "end a reservation": (reservations._end, "usage_reservations", Role.SERVICE),
+    "count what it used": (reservations._count, "usage_counters", Role.SERVICE),
+    "reservations that are due": (reservations._due, "usage_reservations", Role.SERVICE),
+    "lower a level": (stocks._lower, "usage_gauges", Role.SERVICE),
+    "a level": (stocks._level, "usage_gauges", Role.SERVICE),
+    "every level, as the user": (stocks._levels, "usage_gauges", Role.AUTHENTICATED),
+    "lock a holder": (stocks._lock_holder, "holders", Role.SERVICE),
     "one's own holder, as the user": (holders._by_user, "holders", Role.AUTHENTICATED),
 }
 GIVEN = {
     "lease": UUID(int=5), "held_by": UUID(int=5), "limit": 10, "seconds": 60, "id": UUID(int=7), "user": MINE,
     "holder": MINE, "meter": "requests", "per": "day", "cost": 1, "plan": "free", "revision": 2,
     "asked": [exchange._written(exchange.Asked(MINE, "requests", "day", None, 0, 0, 1, 1, True))],
-    "meters": ["requests"], "source": "admin", "status": "sent", "delay": 5, "error": "x",
+    "meters": ["requests"], "monthly": ["exports"], "source": "admin", "status": "sent", "delay": 5, "error": "x",
+    "reservation": UUID(int=7), "was": "held", "becomes": "settled", "counts": 1, "gauge": "storage", "by": -1,
+    "from_leased": 1, "from_used": 0, "actual": 1, "percents": [{"percent": 80}],
 }  # fmt: skip
 
 
@@ -83,6 +98,13 @@ def rows_of(now: Any) -> dict[Any, list[dict[str, Any]]]:
              "window_end": now - day * (n % 30) + day, "holder_revision": 1}
             for n, one in enumerate(people)
         ],
+        UsageReservations: [
+            {"id": one, "holder_id": one, "meter": "requests", "window_start": now - day * (n % 30), "units": 1,
+             "status": "settled" if n % 50 else "held", "settled": 1 if n % 50 else None,
+             "expires_at": now - n * day / 100}
+            for n, one in enumerate(people)
+        ],
+        UsageGauges: [{"holder_id": one, "gauge": "storage", "value": 5} for one in people],
         Jobs: done,
         Mails: [
             {"id": new_id(), "recipient": f"{n}@a.com", "subject": "x", "text": "x", "sent_at": now - n * day / 100}
@@ -109,7 +131,8 @@ async def full(logins: Any, clock: Any) -> Any:
 
 async def plan_of(logins: Any, connect: Any, wanted: Any, role: Role, now: Any, *, walks: bool = True) -> str:
     compiled = wanted.compiled(logins.kind, role)
-    given = {**GIVEN, "since": now - timedelta(days=30), "before": now - timedelta(days=29, hours=22)}
+    given = {**GIVEN, "window": now, "since": now - timedelta(days=30), "before": now - timedelta(days=29, hours=22)}
+    given |= {"after": now - timedelta(days=400), "until": now}
     given = {name: given[name] for name in compiled.names}
     who = Identity(role, MINE if role is Role.AUTHENTICATED else None)
     arguments = compiled.arguments({**given, "_user_id": who.user_id, "_organization_ids": ()})
@@ -121,7 +144,8 @@ async def plan_of(logins: Any, connect: Any, wanted: Any, role: Role, now: Any, 
         sql = compiled.bound_sql
         arguments.append(who.claims())
     # The driver's own connection has no codec for JSON.
-    arguments = [json.dumps(one) if isinstance(one, list) and "asked" in given else one for one in arguments]
+    is_json = bool({"asked", "percents"} & given.keys())
+    arguments = [json.dumps(one) if isinstance(one, list) and is_json else one for one in arguments]
     login = await connect(logins.database.service_url if role is Role.SERVICE else logins.database.api_url)
     # As on a solid disk, whose pages cost the same wherever they lie: so few rows would else be walked now and then.
     await login.execute("SET random_page_cost = 1.1" if walks else "SET enable_seqscan = off")

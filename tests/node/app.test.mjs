@@ -88,14 +88,34 @@ test("chooseTheme leaves other forms and the language to the browser", () => {
   assert.equal(app.chooseTheme(other, page(), null), false);
 });
 
+function time(dateTime, textContent, local = "") {
+  return { dateTime, textContent, dataset: { local }, removeAttribute() { this.isDone = true; } };
+}
+
 test("localTimes writes the reader's time and keeps the exact one as a tooltip", () => {
-  const good = { dateTime: "2026-11-21T23:30:00Z", textContent: "Nov 21, 2026, 11:30 PM UTC", removeAttribute() { this.isDone = true; } };
-  const bad = { dateTime: "soon", textContent: "soon" };
+  const good = time("2026-11-21T23:30:00Z", "Nov 21, 2026, 11:30 PM UTC");
+  const bad = time("soon", "soon");
   app.localTimes({ querySelectorAll: () => [bad, good] }, "de", "Europe/Berlin");
   assert.equal(bad.textContent, "soon");
   assert.equal(good.title, "Nov 21, 2026, 11:30 PM UTC");
-  assert.match(good.textContent, /22\.11\.2026, 00:30/);
+  assert.match(good.textContent, /22\.11\.2026, 00:30$/);
   assert.equal(good.isDone, true);
+});
+
+test("localTimes names the zone where UTC stands near by, also across a change of clocks", () => {
+  const [winter, summer] = ["2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"].map((at) => time(at, `${at} UTC`, "zone"));
+  app.localTimes({ querySelectorAll: () => [winter, summer] }, "en", "Europe/Berlin");
+  assert.match(winter.textContent, /Mar 29, 2026, 1:00\sAM GMT\+1/);
+  assert.match(summer.textContent, /Mar 30, 2026, 2:00\sAM GMT\+2/);
+  assert.equal(summer.title, "2026-03-30T00:00:00Z UTC");
+});
+
+test("localTimes leaves a distance as it is and writes its tooltip", () => {
+  const soon = time("2026-11-22T00:00:00Z", "in 11 hours", "title");
+  soon.title = "Nov 22, 2026, 12:00 AM UTC";
+  app.localTimes({ querySelectorAll: () => [soon] }, "en", "Asia/Kolkata");
+  assert.equal(soon.textContent, "in 11 hours");
+  assert.match(soon.title, /Nov 22, 2026, 5:30\sAM GMT\+5:30/);
 });
 
 function menu(inside) {

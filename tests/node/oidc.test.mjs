@@ -121,6 +121,20 @@ test("the provider's token is refreshed, one after the other and many at once", 
   assert.equal((await told.json()).sub, "ada");
 });
 
+test("a disconnected account's tokens are over at the provider", async () => {
+  const browser = new Browser();
+  await browser.go((await goThrough(browser, "grace")).callback);
+  const given = await token(browser);
+  const [account] = (await (await browser.go(`${origin}/v1/me/accounts`)).json()).items;
+  const told = () => fetch(`${provider.issuer}/me`, { headers: { authorization: `Bearer ${given}` } });
+  assert.equal((await told()).status, 200);
+  const before = provider.grants.revoked;
+  const gone = await browser.go(`${origin}/v1/me/accounts/${account.id}`, { method: "DELETE", headers: { origin } });
+  assert.equal(gone.status, 204, await gone.text());
+  await until(async () => provider.grants.revoked > before);
+  await until(async () => (await told()).status === 401);
+});
+
 test("no secret was said aloud", () => {
   assert.doesNotMatch(said, new RegExp(CLIENT_SECRET));
   assert.doesNotMatch(said, /Traceback|code=[\w-]{20,}/);

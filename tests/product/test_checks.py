@@ -115,6 +115,10 @@ FAULTS: list[tuple[Product, str, str]] = [
     (with_limits({Meter("x" * 51): 1}), f"Meter('{'x' * 51}')", "cannot be a name"),
     (with_limits({Meter("x", per="daily"): 1}), "Meter('x')", 'Did you mean "day"?'),  # type: ignore[arg-type]
     (with_limits({Gauge("x", unit="Mega bytes"): 1}), "Gauge('x')", "cannot be a unit"),
+    (with_limits({Meter("x", notices=(0, 100)): 1}), "Meter('x')", "Nobody can be told at 0 percent"),
+    (with_limits({Meter("x", notices=(80, 101)): 1}), "Meter('x')", "from 1 to 100"),
+    (with_limits({Meter("x", notices=(100, 80)): 1}), "Meter('x')", "the smallest first: (80, 100)"),
+    (with_limits({Meter("x", notices=(80, 80)): 1}), "Meter('x')", "Write each once"),
     (with_limits({Meter("x"): 1, Count("x"): 1}), "Count('x')", 'are called "x"'),
     (with_limits({Meter("x"): 1, Meter("x", per="month"): 1}), "Meter('x')", 'are called "x"'),
     (replace(GOOD, meter_of_sources=Meter("calls")), "meter_of_sources", 'No plan limits "calls"'),

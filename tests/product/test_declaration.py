@@ -118,6 +118,7 @@ def test_modules_need_not_be_hashable() -> None:
         (lambda: untyped.Plan("free", price=0, limits=[REQUESTS]), "limits must be Mapping, not list"),
         (lambda: untyped.Plan("free", price=0, features="Fast"), "features must be a list, not str"),
         (lambda: untyped.Plan("free", price=0, burst=5), "burst must be Burst or None, not int"),
+        (lambda: untyped.Meter("calls", fail_open="yes"), "fail_open must be bool, not str"),
         (lambda: untyped.Product("Coinlens", plans=["free"]), r"plans\[0\] must be Plan, not str"),
         (lambda: untyped.Product("Coinlens", plans=Plan("free", price=0)), "plans must be a list, not Plan"),
         (

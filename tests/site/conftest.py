@@ -1,9 +1,7 @@
-"""The blueprint on a stand-in exchange, and a count of the statements that a request runs."""
+"""The blueprint on a stand-in exchange."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -11,24 +9,10 @@ import pytest
 
 from tenantry import Product
 from tenantry.blueprints.crypto_data import product
-from tenantry.kernel.database.units import Unit
 from tenantry.testing import AppKit
 from tenantry.testing.standins import StandIn, start_binance
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-
-class Counting:
-    """A database that remembers the units it opened."""
-
-    def __init__(self, database: Any, units: list[Unit]) -> None:
-        self._database = database
-        self._units = units
-
-    def unit(self, *args: Any, **kwargs: Any) -> Unit:
-        unit = self._database.unit(*args, **kwargs)
-        self._units.append(unit)
-        return unit
 
 
 @pytest.fixture(scope="session")
@@ -42,24 +26,6 @@ async def coinlens(start: Callable[..., Awaitable[AppKit]], exchange: StandIn) -
     """The blueprint, running; its prices come from the stand-in exchange."""
     exchange.clear()
     return await start(product, binance_base_url=exchange.url)
-
-
-@pytest.fixture
-def statements() -> Callable[..., Any]:
-    """Counts the statements on both logins; what the block is given answers how many there were."""
-
-    @contextmanager
-    def counting(kit: AppKit) -> Iterator[Callable[[], int]]:
-        units: list[Unit] = []
-        runtime = kit.runtime
-        counted = replace(runtime, api=Counting(runtime.api, units), service=Counting(runtime.service, units))
-        kit.app.state.runtime = counted
-        try:
-            yield lambda: sum(unit.statements for unit in units)
-        finally:
-            kit.app.state.runtime = runtime
-
-    return counting
 
 
 @pytest.fixture

@@ -100,6 +100,22 @@ async def test_404_for_callers_from_far_away(start, mailing):
             assert answer.status_code == status, (address, path)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: demo.example.com",
+        "Forwarded: for=127.0.0.1", "X-Real-IP: 127.0.0.1", "Via: 1.1 tunnel", "CF-Connecting-IP: 8.8.8.8",
+    ],
+)  # fmt: skip
+async def test_404_through_a_tunnel_whose_end_is_on_this_machine(kit, header):
+    mail = await write(kit, html="<p>Hello</p>")
+    client = await kit.client()
+    name, _, value = header.partition(": ")
+    for path in ("/mailbox", f"/mailbox/{mail}", f"/mailbox/{mail}/html"):
+        assert (await client.get(path, headers={**HTML, name: value})).status_code == 404
+        assert (await client.get(path, headers=HTML)).status_code == 200
+
+
 async def test_the_footer_leads_there_while_mails_are_kept_here(start, mailing):
     kit = await start(mailing)
     client = await kit.client()

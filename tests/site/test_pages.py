@@ -155,7 +155,7 @@ async def test_the_dashboard_shows_plan_usage_reset_and_sources(coinlens, browse
     assert "Plan Free" in text
     assert "Used today 0" in text
     assert "100 of 100 left today." in text
-    assert '<time datetime="2026-03-15T00:00:00Z" data-local>' in page.text
+    assert '<time datetime="2026-03-15T00:00:00Z" data-local="zone">' in page.text
     assert "in 12 hours" in text
     for name, description, plan, status in SOURCES:
         assert f"{name} {description} {plan} {status}" in text

@@ -1,11 +1,9 @@
 """`/v1/sources` and `/v1/prices/{symbol}`: who may call what, in which order it is refused, and what it costs."""
 
-from uuid import UUID
-
 import pytest
 
+from sources.asking import to_pro, used
 from tenantry import Burst, DataSource, Google, Meter, Plan, Product
-from tenantry.holders import by_user, set_plan
 from tenantry.sources import Binance
 
 requests = Meter("requests", per="day")
@@ -154,14 +152,3 @@ async def test_a_product_without_an_active_source_404(start):
     ada = await kit.sign_in("ada")
     assert (await ada.get("/v1/prices/BTCUSDT")).json()["code"] == "sources.not_found"
     assert await used(ada) == 0
-
-
-async def used(client):
-    return (await client.get("/v1/me/usage")).json()["items"][0]["used"]
-
-
-async def to_pro(kit, client):
-    user = UUID((await client.get("/v1/me")).json()["id"])
-    async with kit.system.service() as ctx:
-        holder = await by_user(ctx.db, user)
-        await set_plan(ctx, holder.id, plan="pro", source="admin", reason="a test")

@@ -1,10 +1,16 @@
-"""A person without a sign-in: usage only needs their holder."""
+"""A person without a sign-in: usage only needs their holder. What tests share stands beside them."""
+
+import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
 
 from tenantry.identity.models import Users
 from tenantry.kernel.database import param, statement
+
+# As in `from usage.lease_world import ...`.
+sys.path.append(str(Path(__file__).parents[1]))
 
 _add_user = statement(insert(Users).values(id=param("id"), email=param("email")))
 

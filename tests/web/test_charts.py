@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.web.charts import bar_chart, sparkline
+from tenantry.web.charts import bar_chart, bars_alone, sparkline
 from tenantry.web.translations import load_translators
 
 DAY = date(2026, 11, 21)
@@ -161,3 +161,16 @@ def test_a_sparkline_with_a_label_is_a_picture():
 
 def test_no_points_give_no_sparkline():
     assert sparkline([]) == ""
+
+
+@pytest.mark.parametrize(("bars", "labels"), [(1, 1), (5, 5), (6, 6), (7, 7), (8, 5), (30, 5), (400, 5)])
+def test_few_bars_are_all_named_and_of_many_some(bars, labels):
+    text = bar_chart([(f"No {number}", 1) for number in range(bars)], label="Bars", unit="calls")
+    assert text.count("<text ") == labels
+
+
+def test_bars_alone_are_the_same_without_the_table():
+    whole, alone = (draw([("Mon", 1)], label="Bars", unit="calls") for draw in (bar_chart, bars_alone))
+    assert "<table" in whole
+    assert "<table" not in alone
+    assert alone.removesuffix("</figure>") == whole.partition("<details")[0]

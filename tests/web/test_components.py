@@ -1,9 +1,12 @@
 """The macros, called as templates call them; and the style guide, which shows each of them."""
 
 import re
+from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
+from jinja2.runtime import Macro
 from starlette.responses import Response
 
 from tenantry.web import page
@@ -64,6 +67,23 @@ def test_the_style_guide_is_well_formed_and_its_names_are_unique(guide):
     for attribute in ("for", "aria-describedby", "aria-labelledby", "popovertarget"):
         for value in found.values(attribute):
             assert set(value.split()) <= set(found.values("id")), value
+
+
+@pytest.mark.parametrize(("library", "name"), [("components.html", "ui"), ("sections.html", "sections")])
+def test_the_style_guide_explains_every_part(site, library, name):
+    client = site(lambda asked: page(asked, "design.html"))
+    shown = set(re.findall(rf">{name}\.(\w+)\(", client.get("/design").text))
+    module = client.app.state.pages._environments["en"].get_template(library).module
+    assert shown == {one for one, part in vars(module).items() if isinstance(part, Macro) and one[0] != "_"}
+
+
+def test_the_template_of_the_style_guide_works(draw, site):
+    client = site(lambda asked: page(asked, "design.html"))
+    source = unescape(client.get("/design").text.partition("data-copy-text>")[2].partition("</code>")[0])
+    note = {"title": "<Shopping>", "words": 1200, "created_at": datetime(2026, 11, 21, tzinfo=UTC)}
+    text = draw(source, notes=[note])
+    assert "&lt;Shopping&gt;" in text
+    assert "1,200" in text
 
 
 def test_nothing_is_inline(guide):

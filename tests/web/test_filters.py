@@ -63,12 +63,15 @@ def test_a_moment_is_in_utc_and_may_be_shown_locally():
     text = EN.moment(NOON.astimezone(timezone(timedelta(hours=-5)))).replace("\u202f", " ")
     assert text == '<time datetime="2026-11-21T12:05:30Z" data-local>Nov 21, 2026, 12:05 PM UTC</time>'
     assert "21.11.2026, 12:05 UTC" in DE.moment(NOON)
+    assert ' data-local="zone">' in EN.moment(NOON, zone=True)
+    assert EN.utc(NOON).replace("\u202f", " ") == "Nov 21, 2026, 12:05 PM UTC"
 
 
 def test_the_distance_from_now():
     assert ">in 5 hours<" in EN.relative(NOON + timedelta(hours=5), NOON)
     assert ">vor 3 Tagen<" in DE.relative(NOON - timedelta(days=3), NOON)
-    assert 'title="2026-11-21 12:05 UTC"' in EN.relative(NOON, NOON)
+    there = EN.relative(NOON, NOON).replace("\u202f", " ")
+    assert 'title="Nov 21, 2026, 12:05 PM UTC" data-local="title"' in there
 
 
 @pytest.mark.parametrize("show", [EN.moment, EN.day, lambda when: EN.relative(when, NOON)])

@@ -50,8 +50,6 @@ def _check_unbuilt(product: Product) -> list[Finding]:
         found.append(
             Finding("error", "billed", "there are no organizations yet.", 'Leave it out, or say billed="user".')
         )
-    if any(plan.burst is not None for plan in product.plans):
-        found.append(Finding("warning", "plans", "a plan's burst limit is not enforced yet.", later))
     names = [*(gauge.name for gauge in product.gauges), *(count.name for count in product.counts)]
     return found + [Finding("warning", "plans", f'the limit on "{name}" is not enforced yet.', later) for name in names]
 

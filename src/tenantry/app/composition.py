@@ -1,6 +1,7 @@
 """Building the application from a product and settings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,10 +38,12 @@ from tenantry.product import Password, Product
 from tenantry.site import layout_of
 from tenantry.sources import Feeds
 from tenantry.usage import Leases
+from tenantry.usage.module import ports as usage_ports
 from tenantry.web import Letters, create_templates, install, problem_page
 
 from .checks import modules_of, refuse_errors
 from .databases import build_databases
+from .describing import problems_of
 from .lifespan import Resource, lifespan_of, schema_revisions
 
 PACKAGE = Path(tenantry.__file__).parent
@@ -81,7 +84,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan_of(runtime, resources, worker=worker),
     )
-    app.state.runtime = runtime
+    app.state.runtime, app.state.tenantry = runtime, app
     install_problem_handlers(app, page=problem_page)
     _add_routes(app, runtime, modules)
     _add_pages(app, settings, own_templates)
@@ -106,6 +109,7 @@ def build_ports(
         Feeds: Feeds.of(product, clock, binance_base_url=settings.binance_base_url),
         SignInProviders: sign_in_providers(product, settings, clock),
         Leases: Leases(clock),
+        **usage_ports(),
         Letters: Letters(product.name, settings.public_url, templates),
     }
     if product.way_in(Password) is not None:
@@ -121,7 +125,7 @@ def _runtime(
     for module in modules:
         for event, handler in module.handlers.items():
             handlers.setdefault(event, []).append(handler)
-    return Runtime(
+    runtime = Runtime(
         product=product,
         settings=settings,
         clock=clock,
@@ -135,6 +139,9 @@ def _runtime(
         ports=ports,
         jobs={job.name: job for module in modules for job in module.jobs},
     )
+    for read in (read for module in modules for read in module.figures):
+        runtime.metrics.follow(partial(read, runtime))
+    return runtime
 
 
 def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> None:
@@ -156,7 +163,8 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
         if isinstance(route, APIRoute):
             route.include_in_schema = route.include_in_schema and id(route) not in pages
             # What the frame and the parser may answer to any request, beside the route's own word.
-            route.responses = with_common(route.responses, *COMMON_PROBLEMS)
+            common = dict.fromkeys((*problems_of(route.dependant), *COMMON_PROBLEMS))
+            route.responses = with_common(route.responses, *common)
 
 
 def _add_pages(app: FastAPI, settings: Settings, own: Sequence[Path]) -> None:

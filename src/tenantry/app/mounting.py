@@ -5,7 +5,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.requests import HTTPConnection
+from starlette.status import WS_1008_POLICY_VIOLATION as POLICY_VIOLATION
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from tenantry.kernel import Problem
+from tenantry.kernel.mounted import product_request
+from tenantry.kernel.problem_handlers import problem_answer
+from tenantry.kernel.told import Telling
+from tenantry.web import problem_page
+
+from .describing import describe_problems
 
 
 def mount(app: FastAPI, product_app: FastAPI) -> None:
@@ -13,6 +24,12 @@ def mount(app: FastAPI, product_app: FastAPI) -> None:
 
     The routes of `app` go first, also those that are added later. Databases and jobs start before the lifespan of
     `app` and stop after it. To be called once, before `app` starts.
+
+    The routes of `app` may ask who is signed in: `tenantry.fastapi` has dependencies for them, and `tenantry.Read` and
+    `Write` work too. Our problems are answered there as everywhere, unless `app` has a handler for `Problem`; its other
+    errors stay its own, and so do its headers: the frame stands around the product's own routes only. A cookie counts
+    for a change (POST, PUT, PATCH, DELETE) only when it comes from our own pages or an allowed origin. An application
+    mounted under a path of `app` does not know the product; an included router does.
 
     It stands at the root of the site: its links, redirects, cookies and sign-in callbacks begin with `/`. Under a path
     (`app.mount("/x", product_app)`) they would lead out of it, and nothing would start its databases.
@@ -30,3 +47,24 @@ def mount(app: FastAPI, product_app: FastAPI) -> None:
 
     app.router.lifespan_context = both
     app.router.default = answer
+    app.state.tenantry = product_app
+    _answer_problems(app)
+    describe_problems(app)
+
+
+def _answer_problems(app: FastAPI) -> None:
+    """Let `app` answer our problems, and put what our dependencies tell on its answers, whoever makes them."""
+    build = app.build_middleware_stack
+
+    async def answered(connection: HTTPConnection, problem: Any) -> Any:
+        if isinstance(connection, WebSocket) and "websocket.http.response" not in connection.get("extensions", {}):
+            await connection.close(POLICY_VIOLATION, problem.code)
+            return None
+        return problem_answer(product_request(connection.scope), problem, problem_page)
+
+    def build_with_telling() -> ASGIApp:
+        # In front of their middleware too, and of what answers a crash, which no `add_middleware` comes before.
+        return Telling(build())
+
+    app.exception_handlers.setdefault(Problem, answered)
+    app.build_middleware_stack = build_with_telling  # type: ignore[method-assign]

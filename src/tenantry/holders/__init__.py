@@ -1,13 +1,14 @@
 """Who holds a plan, its quotas and keys: today a user."""
 
-from .actions import mirror_plans, open_for_user, set_plan
+from .actions import mirror_plans, open_for_user, set_period, set_plan
 from .errors import HolderNotFound, PlanUnknown
-from .events import PlanChanged
+from .events import PeriodChanged, PlanChanged
 from .models import of_my_holders
 from .queries import by_id, by_user, plans
 
 __all__ = [
     "HolderNotFound",
+    "PeriodChanged",
     "PlanChanged",
     "PlanUnknown",
     "by_id",
@@ -16,5 +17,6 @@ __all__ = [
     "of_my_holders",
     "open_for_user",
     "plans",
+    "set_period",
     "set_plan",
 ]

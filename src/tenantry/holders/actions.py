@@ -1,5 +1,6 @@
 """What is done with holders and plans."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from tenantry.product import Plan
 
 from . import queries
 from .errors import HolderNotFound, PlanUnknown
-from .events import PlanChanged
+from .events import PeriodChanged, PlanChanged
 
 
 async def mirror_plans(ctx: Context) -> None:
@@ -41,6 +42,22 @@ async def set_plan(ctx: Context, holder_id: UUID, plan: str, *, source: str, rea
         raise HolderNotFound
     await audit(ctx, "holder.plan_set", subject=("holder", holder_id), reason=reason, detail={"plan": plan})
     await ctx.emit(PlanChanged(holder_id, plan, holder.revision))
+    return holder
+
+
+async def set_period(ctx: Context, holder_id: UUID, start: datetime | None, end: datetime | None) -> Holder:
+    """Give a holder a billing period, by which its months are counted from now on; None and None take it away.
+
+    The current windows move in the same transaction. Needs the service login; who calls it writes the audit entry.
+    Raises `HolderNotFound`, and ValueError for half a period or one that does not end after it began.
+    """
+    if (start is None) != (end is None) or (start is not None and end is not None and end <= start):
+        msg = f"a period begins and then ends: {start} to {end}"
+        raise ValueError(msg)
+    holder = await queries.set_period(ctx.db, holder_id, start=start, end=end)
+    if holder is None:
+        raise HolderNotFound
+    await ctx.emit(PeriodChanged(holder_id, holder.revision))
     return holder
 
 

@@ -11,3 +11,10 @@ class PlanChanged(msgspec.Struct, frozen=True):
     holder_id: UUID
     plan: str
     revision: int
+
+
+class PeriodChanged(msgspec.Struct, frozen=True):
+    """A holder has another billing period, or none, since `revision`."""
+
+    holder_id: UUID
+    revision: int

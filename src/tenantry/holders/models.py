@@ -53,6 +53,7 @@ class Holders(Touched, Base):
         one_of("kind", "user"),
         one_of("plan_source", "default", "admin"),
         CheckConstraint("kind = 'user' AND user_id IS NOT NULL", name="one_owner"),
+        CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name="period_whole"),
         CheckConstraint("period_end > period_start", name="period_forward"),
         CheckConstraint("revision > 0", name="revision_counted"),
         UniqueConstraint("user_id", "id"),

@@ -1,5 +1,6 @@
 """All SQL of holders and plans."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Json, TextList
+from tenantry.kernel.database.types import Json, TextList, UtcDateTime
 from tenantry.kernel.sql import any_of
 
 from .models import Holders, Plans
@@ -61,6 +62,18 @@ _set_plan = statement(
     Holder,
 )
 
+_set_period = statement(
+    update(Holders)
+    .where(Holders.id == param("holder"))
+    .values(
+        period_start=param("start", UtcDateTime()),
+        period_end=param("end", UtcDateTime()),
+        revision=Holders.revision + 1,
+    )
+    .returning(*_COLUMNS),
+    Holder,
+)
+
 
 async def mirror(db: Unit, plan: dict[str, Any]) -> None:
     """Write one declared plan; `plan` has every column of the table."""
@@ -95,3 +108,8 @@ async def by_id(db: Unit, holder: UUID) -> Holder | None:
 async def set_plan(db: Unit, holder: UUID, *, plan: str, source: str) -> Holder | None:
     """Put a holder on a plan, its revision one higher; None when there is no such holder."""
     return await db.one_or_none(_set_plan, holder=holder, plan=plan, source=source)
+
+
+async def set_period(db: Unit, holder: UUID, *, start: datetime | None, end: datetime | None) -> Holder | None:
+    """Give a holder a billing period, its revision one higher; None when there is no such holder."""
+    return await db.one_or_none(_set_period, holder=holder, start=start, end=end)

@@ -15,11 +15,10 @@ from tenantry.kernel import Context, Settings
 from tenantry.kernel.crypto import same
 
 from .providers.base import Pending
+from .tokens import Purpose
 
 PENDING_LIFETIME = timedelta(minutes=10)
 PENDING_MAX = 5
-HALF_LIFETIME = timedelta(minutes=10)
-LINK_LIFETIME = timedelta(minutes=15)
 
 _PURPOSE = "sign-in"
 _TOKEN = re.compile(r"sess_[0-9A-Za-z]{43}")
@@ -57,7 +56,7 @@ def drop_session(response: Response, request: Request, settings: Settings) -> No
 
 def keep_half(response: Response, token: str, *, ctx: Context) -> None:
     """Hand the browser the token of half a sign-in, which a second factor makes whole."""
-    put(response, name_of("half", ctx.settings), token, HALF_LIFETIME, ctx.settings)
+    put(response, name_of("half", ctx.settings), token, Purpose.SECOND_FACTOR.lifetime, ctx.settings)
 
 
 def half_token(request: Request, settings: Settings) -> str | None:
@@ -74,7 +73,7 @@ def drop_half(response: Response, request: Request, settings: Settings) -> None:
 
 def keep_link(response: Response, token: str, *, ctx: Context) -> None:
     """Hand the browser the token of an account that waits to be connected."""
-    put(response, name_of("link", ctx.settings), token, LINK_LIFETIME, ctx.settings)
+    put(response, name_of("link", ctx.settings), token, Purpose.LINK.lifetime, ctx.settings)
 
 
 def link_token(request: Request, settings: Settings) -> str | None:

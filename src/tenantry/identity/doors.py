@@ -1,12 +1,15 @@
-"""What every door shares that signs somebody in or out, be it a page or JSON."""
+"""What every door shares that signs somebody in or out, or sends them a mail, be it a page or JSON."""
+
+from functools import partial
 
 from fastapi import Request, Response
 
 from tenantry.kernel import Context
-from tenantry.web import CrossSiteRefused, refuse_cross_site
+from tenantry.web import CrossSiteRefused, gettext, refuse_cross_site, safe_return_path
 
 from . import cookies, known_device
 from .actions.admission import Admission, FactorNeeded
+from .actions.mailed import Asking
 
 
 def keep_admission(response: Response, request: Request, admission: Admission, *, ctx: Context) -> None:
@@ -19,6 +22,12 @@ def keep_admission(response: Response, request: Request, admission: Admission, *
     cookies.keep_session(response, admission.token, ctx=ctx)
     cookies.drop_half(response, request, ctx.settings)
     known_device.remember(response, request, admission.user_id, ctx=ctx)
+
+
+def asking_of(request: Request, ctx: Context, email: str, return_to: str) -> Asking:
+    """Who asks for a mail, with a clean address; of where they want to go, what leads to another site is left out."""
+    knows = partial(known_device.knows, request, ctx=ctx)
+    return Asking(email, safe_return_path(return_to), gettext(request), knows)
 
 
 def from_our_pages(request: Request, ctx: Context) -> None:

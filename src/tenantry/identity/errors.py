@@ -234,3 +234,9 @@ class PasskeysFull(Problem):
     """You have as many passkeys as one may have. Remove one that you do not use any more."""
 
     code, status = "identity.passkeys_full", 409
+
+
+class ConfirmationNeeded(Problem):
+    """Confirm first that it is you: this changes how your account is reached."""
+
+    code, status = "identity.confirmation_needed", 403

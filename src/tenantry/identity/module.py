@@ -6,6 +6,7 @@ from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export
 
 from . import api, pages, queries
+from .actions.revoking import REVOKE
 from .checks import check_sign_in
 from .jobs import FORGET_SESSIONS, FORGET_TOKENS
 from .resolving import resolve_session
@@ -29,7 +30,7 @@ MODULE = Module(
     pages=pages.ROUTERS,
     panels=pages.PANELS,
     resolvers=[resolve_session],
-    jobs=[FORGET_SESSIONS, FORGET_TOKENS],
+    jobs=[FORGET_SESSIONS, FORGET_TOKENS, REVOKE],
     checks=[check_sign_in],
     exports=[Export("user", _user), Export("accounts", _accounts), Export("sessions", _sessions)],
     public={
@@ -73,6 +74,7 @@ MODULE = Module(
     },
     service={
         "find_half": "reads whose half of a sign-in a token is, which only the service login sees",
+        "count_factor": "writes to an owner who is not signed in that somebody guesses",
         "pass_second_factor": "uses up the half and the second proof, and writes the session",
         "confirming": "compares secrets that only the service login sees, and gives the session another token",
         "begin_totp": "writes a sealed secret, which the API login may not",
@@ -93,6 +95,7 @@ MODULE = Module(
         "read_reset": "reads what a token stands for, which only the service login sees",
         "reset_password": "acts for whom a mailed token stands for, who is not signed in",
         "disconnect": "looks at every way in, passwords too, before it takes one away",
+        "revoking": "looks whether an account was connected anew, whoever has it",
         "provider_tokens": "reads and refreshes sealed tokens, which the API login does not see",
         "ask_address_change": "looks for who has the new address, and writes the tokens that both addresses get",
         "read_address_link": "reads what a token stands for, which only the service login sees",

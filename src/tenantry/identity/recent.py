@@ -6,15 +6,11 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import RedirectResponse
 
-from tenantry.kernel import Context, Problem
+from tenantry.kernel import Context
+
+from .errors import ConfirmationNeeded
 
 RECENT = timedelta(minutes=10)
-
-
-class ConfirmationNeeded(Problem):
-    """Confirm first that it is you: this changes how your account is reached."""
-
-    code, status = "identity.confirmation_needed", 403
 
 
 def is_recent(ctx: Context) -> bool:

@@ -14,12 +14,14 @@ from uuid import UUID
 import msgspec
 
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.attempts import attempt, give_back, network
+from tenantry.kernel.attempts import attempt
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.ids import new_token
+from tenantry.kernel.retention import forget
 
 from . import queries
 from .errors import CodeWrong, LinkExpired
+from .limits import Bounds, Tried, count_from
 from .queries.tokens import Token
 
 CODE_DIGITS = 6
@@ -29,6 +31,7 @@ CODE_TRIES_OF_A_NETWORK = 40
 """Within ten minutes, at whatever codes; right ones are given back."""
 CODE_TRIES_AN_HOUR = 25
 """At the codes of one address, however many were asked for."""
+_HOUR = timedelta(hours=1)
 
 
 class Purpose(StrEnum):
@@ -128,36 +131,50 @@ async def use(ctx: Context, purpose: Purpose, token: str) -> Token:
     return found
 
 
-async def count_code_try(ctx: Context, challenge: UUID, identifier: str | None = None) -> None:
+async def count_code_try(
+    ctx: Context, challenge: UUID, identifier: str | None = None, *, is_known: bool = False
+) -> Tried:
     """Count a try at a code, committed before it is compared; `ctx` has no open unit. Raises `TooManyAttempts`.
 
-    `identifier` is the address that asked, where the caller knows it: starting over gives no further tries.
+    `identifier` is the address that asked, where the caller knows it: starting over gives no further tries. `is_known`
+    says that the browser that asked was signed in there before: strangers who guess do not use its tries up. A right
+    code gives back what is answered (`limits.give_tries_back`).
     """
     # First, so that whoever tries a few codes of many addresses is stopped too.
-    if caller := network(ctx.origin.address):
-        await attempt(ctx, f"codes from {caller}", most=CODE_TRIES_OF_A_NETWORK, within=timedelta(minutes=10))
-    await attempt(ctx, f"code {challenge}", most=CODE_TRIES, within=timedelta(hours=1))
-    if identifier is not None:
-        await attempt(ctx, f"codes {identifier}", most=CODE_TRIES_AN_HOUR, within=timedelta(hours=1))
+    tried = await count_from(ctx, "codes", bounds=Bounds(network=CODE_TRIES_OF_A_NETWORK))
+    await attempt(ctx, f"code {challenge}", most=CODE_TRIES, within=_HOUR)
+    if identifier is None:
+        return tried
+    key = f"codes {identifier}{' known' if is_known else ''}"
+    await attempt(ctx, key, most=CODE_TRIES_AN_HOUR, within=_HOUR)
+    return Tried((*tried.keys, key))
 
 
-async def give_code_try_back(ctx: Context, identifier: str) -> None:
-    """The code was right: this try does not count against the address; `ctx` has no open unit."""
-    await give_back(ctx, f"codes {identifier}")
-    if caller := network(ctx.origin.address):
-        await give_back(ctx, f"codes from {caller}")
+async def find_code(ctx: Context, purpose: Purpose, challenge: UUID, code: str) -> Token:
+    """What a code stands for, left unused; the try is counted before. Raises `CodeWrong`."""
+    for code_hash in _code_hashes(ctx, challenge, code):
+        found = await queries.tokens.find_code(ctx.db, purpose.value, challenge, code_hash)
+        if found is not None:
+            return found
+    raise CodeWrong
 
 
 async def use_code(ctx: Context, purpose: Purpose, challenge: UUID, code: str) -> Token:
     """Use a token up by its code in the open unit; the try is counted before. Raises `CodeWrong`."""
-    digits = "".join(letter for letter in code if letter.isascii() and letter.isdigit())
-    for code_hash in _code_hashes(ctx, challenge, digits):
+    for code_hash in _code_hashes(ctx, challenge, code):
         found = await queries.tokens.use_code(ctx.db, purpose.value, challenge, code_hash)
         if found is not None:
             return found
     raise CodeWrong
 
 
+async def forget_expired_tokens(ctx: Context, _payload: dict[str, Any]) -> None:
+    """Delete verification tokens that have expired, and changes of address that rested on them."""
+    await forget(ctx, queries.tokens.EXPIRED, before=ctx.clock.now())
+    await forget(ctx, queries.addresses.EXPIRED, before=ctx.clock.now())
+
+
 def _code_hashes(ctx: Context, token_id: UUID, code: str) -> list[bytes]:
+    digits = "".join(letter for letter in code if letter.isascii() and letter.isdigit())
     # Six digits are guessed from a plain hash in a blink; from an HMAC only by who has a secret key too.
-    return ctx.runtime.vault.fingerprints(f"{token_id} {code}", purpose="code")
+    return ctx.runtime.vault.fingerprints(f"{token_id} {digits}", purpose="code")

@@ -84,8 +84,8 @@ def network(address: str | None) -> str:
     return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
-async def attempt(ctx: Context, key: str, *, most: int, within: timedelta) -> None:
-    """Count one attempt at `key` and commit it; `ctx` must have no open unit.
+async def attempt(ctx: Context, key: str, *, most: int, within: timedelta) -> int:
+    """Count one attempt at `key` and commit it; answers how many there were. `ctx` must have no open unit.
 
     Raises `TooManyAttempts` (429 with Retry-After) from the `most + 1`th on, until `within` has passed since the first.
     """
@@ -94,6 +94,7 @@ async def attempt(ctx: Context, key: str, *, most: int, within: timedelta) -> No
     if counted.count > most:
         wait = max(1, int((counted.ends_at - ctx.clock.now()).total_seconds()) + 1)
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
+    return counted.count
 
 
 async def give_back(ctx: Context, key: str) -> None:

@@ -13,9 +13,12 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from .database.units import ANONYMOUS, Identity, Unit
 from .database.units import SERVICE as SERVICE  # noqa: PLC0414 - handed on, for who reads before there is a context
+from .frame import client_address
+from .mounted import product_app, product_request
 from .policies import Role
 from .problems import Forbidden, Unauthenticated
 
@@ -82,6 +85,8 @@ Resolver = Callable[[Request, "Runtime"], Awaitable[Resolved | None]]
 
 STRANGER = Actor("anonymous")
 SYSTEM = Actor("system")
+# Beside what an author's own application keeps in the scope's state.
+_RESOLVED = "tenantry.context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +202,9 @@ def system_context(runtime: "Runtime", origin: Origin | None = None) -> Context:
 async def open_context(request: Request) -> Context:
     """Who asks, with no unit of work open yet. Resolved once per request."""
     state = request.scope.setdefault("state", {})
-    found: Context | None = state.get("context")
+    found: Context | None = state.get(_RESOLVED)
     if found is None:
-        runtime: Runtime = request.app.state.runtime
+        runtime: Runtime = product_app(request.scope).state.runtime
         resolved = None
         for resolver in runtime.resolvers:
             resolved = await resolver(request, runtime)
@@ -208,11 +213,31 @@ async def open_context(request: Request) -> Context:
         found = Context(
             runtime,
             resolved.actor if resolved else STRANGER,
-            Origin(state.get("request_id", "-"), state.get("client_address"), request.headers.get("user-agent")),
+            _origin(request, runtime),
             resolved.holder if resolved else None,
         )
-        state["context"] = found
+        state[_RESOLVED] = found
     return found
+
+
+async def context_of(scope: Scope) -> Context:
+    """`open_context` for a layer that has no `Request` of the product's: ASGI, a websocket, somebody's own route."""
+    return resolved_context(scope) or await open_context(product_request(scope))
+
+
+def resolved_context(scope: Scope) -> Context | None:
+    """What `open_context` found for this request; None when nobody has asked yet."""
+    found: Context | None = scope.get("state", {}).get(_RESOLVED)
+    return found
+
+
+def _origin(request: Request, runtime: "Runtime") -> Origin:
+    scope, state = request.scope, request.scope["state"]
+    if "client_address" not in state:
+        # A route of somebody's own application, which our frame does not stand around.
+        headers = dict(scope["headers"])
+        state["client_address"] = client_address(scope, headers, runtime.settings.trusted_proxies)
+    return Origin(state.get("request_id", "-"), state["client_address"], request.headers.get("user-agent"))
 
 
 Open = Annotated[Context, Depends(open_context, scope="function")]

@@ -16,6 +16,8 @@ Header = tuple[bytes, bytes]
 _NO_STORE: Header = (b"cache-control", b"no-store")
 # Load balancers and monitors ask by address; these paths say nothing that depends on the host.
 _ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})
+# What proxies and tunnels say of the one they pass on, beside the X-Forwarded- ones (RFC 7239, RFC 9110 7.6.3).
+_PASSED_ON = frozenset({b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _FEATURES = ("browsing-topics", "camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
 
@@ -133,6 +135,19 @@ def is_private(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     return not ip.is_global and not ip.is_unspecified and (ip.is_loopback or ip.is_private or ip.is_link_local)
+
+
+def is_near(scope: Scope, address: str | None, *, trusted_proxies: int = 0) -> bool:
+    """Say whether a request was sent by a machine of the same network: for what only developers and operators may see.
+
+    `address` is whom it is from, by `client_address` with the same number of proxies. What a proxy passed on that is
+    not trusted, such as a tunnel's end on this machine, came from anywhere.
+    """
+    names = {name for name, _ in scope["headers"]}
+    is_passed_on = not names.isdisjoint(_PASSED_ON) or any(name.startswith(b"x-forwarded-") for name in names)
+    if is_passed_on and (not trusted_proxies or b"x-forwarded-for" not in names):
+        return False
+    return address is not None and is_private(address)
 
 
 def _host_count(scope: Scope) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from fastapi import APIRouter, Request
@@ -12,7 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from .frame import is_private
+from .figures import Figure, ReadFigures
+from .frame import is_near
 from .logs import logger_of
 from .problems import NotFound, Problem, problems
 
@@ -20,7 +21,6 @@ Probe = Callable[[], Awaitable[object]]
 
 _READY_WITHIN_SECONDS = 2.0
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
 _log = logger_of("tenantry.health")
 
 
@@ -113,6 +113,10 @@ class Metrics:
         for status in ("queued", "running", "done", "dead"):
             self._jobs.labels(status).set(counts.get(status, 0))
 
+    def follow(self, read: Callable[[], Iterable[Figure]]) -> None:
+        """Show what a room counts: `read` is asked at each look, on the event loop, and must be quick."""
+        self.registry.register(ReadFigures(read))
+
     def render(self) -> bytes:
         return generate_latest(self.registry)
 
@@ -143,11 +147,10 @@ def health_router(checks: Mapping[str, Probe], metrics: Metrics, *, public_host:
     @router.get("/metrics", include_in_schema=False)
     async def figures(request: Request) -> Response:
         peer = request.scope.get("client")
-        forwarded = any(name in request.headers for name in _FORWARDED)
         host = request.headers.get("host", "").lower().rpartition("@")[2].partition(":")[0]
         # A dot at its end makes it no other host.
         is_public = bool(public_host) and host.rstrip(".") == public_host
-        if peer is None or forwarded or is_public or not is_private(peer[0]):
+        if is_public or not is_near(request.scope, peer[0] if peer else None):
             raise NotFound
         return Response(metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})
 

@@ -16,6 +16,7 @@ from .logs import AccessLog, logger_of, request_id_of_logs
 from .problem_handlers import problem_response
 from .problems import Internal, Problem, TooLarge
 from .raw_input import BodyWatch, charset_refusal, query_refusal
+from .told import told
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -129,6 +130,7 @@ class _Exchange:
                 return
             self.status = message["status"]
             given = list(message.get("headers", ()))
+            given += told(self._scope, given)
             more = self._extra.missing({name for name, _ in given}, personal=self.personal)
             given += more
             given.append((b"x-request-id", self.request_id.encode()))

@@ -14,10 +14,13 @@ from .context import Context, Handler, Permission, Resolver
 from .database.revision import History
 
 if TYPE_CHECKING:
+    from .figures import Figure
+    from .runtime import Runtime
     from .settings import Settings
 
 JobRun = Callable[[Context, dict[str, Any]], Awaitable[None]]
 PanelData = Callable[[Context, Request], Awaitable[dict[str, Any]]]
+Figures = Callable[["Runtime"], Iterable["Figure"]]
 Check = Callable[[Product, "Settings"], Sequence[Finding]]
 
 
@@ -44,12 +47,13 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """A link in the page header."""
+    """A link in the navigation; `icon` is a name of `icons.html`, shown beside it to who is signed in."""
 
     label: str
     path: str
     order: int = 50
     signed_in: bool = True
+    icon: str = "layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class Module:
     handlers: Mapping[type, Handler] = field(default_factory=dict)
     resolvers: Sequence[Resolver] = ()
     checks: Sequence[Check] = ()
+    figures: Sequence[Figures] = ()
     exports: Sequence[Export] = ()
     public: Mapping[str, str] = field(default_factory=dict)
     service: Mapping[str, str] = field(default_factory=dict)

@@ -68,10 +68,18 @@ def install_problem_handlers(app: FastAPI, *, page: ProblemPage | None) -> None:
             if page is not None and prefers_html(request.headers.get("accept", "")):
                 await _recognise(request)
             return _http_answer(request, error, page)
-        return _answer(request, _as_problem(request, error), page)
+        return problem_answer(request, _as_problem(request, error), page)
 
     for cls in (Problem, HTTPException, RequestValidationError, json.JSONDecodeError, UnicodeDecodeError, Exception):
         app.add_exception_handler(cls, answer)
+
+
+def problem_answer(request: Request, problem: Problem, page: ProblemPage | None) -> Response:
+    """Answer with a problem as `install_problem_handlers` does: a document, or through `page` for who prefers HTML."""
+    if problem.internal is not None:
+        log = _log.error if problem.status >= 500 else _log.info
+        log("problem", code=problem.code, status=problem.status, internal=problem.internal)
+    return _send(request, problem.body(_request_id(request)), problem.status, problem.headers, page)
 
 
 def problem_response(problem: Problem, request_id: str | None) -> Response:
@@ -140,15 +148,15 @@ def _http_answer(request: Request, error: HTTPException, page: ProblemPage | Non
         return Response(status_code=error.status_code, headers=headers)
     if isinstance(error.__cause__, Problem):
         # FastAPI wraps whatever the reading of a body raised; ours says more.
-        return _answer(request, error.__cause__, page)
+        return problem_answer(request, error.__cause__, page)
     detail = error.detail if isinstance(error.detail, str) and error.detail not in _STOCK else None
     cls = _BY_STATUS.get(error.status_code)
     if cls is Internal:
-        return _answer(request, Internal(internal=detail), page)
+        return problem_answer(request, Internal(internal=detail), page)
     if cls is Malformed:
-        return _answer(request, Malformed(detail, headers=headers, errors=[_body_error("unreadable")]), page)
+        return problem_answer(request, Malformed(detail, headers=headers, errors=[_body_error("unreadable")]), page)
     if cls is not None:
-        return _answer(request, cls(detail, headers=headers), page)
+        return problem_answer(request, cls(detail, headers=headers), page)
     return _send(request, _other(error, detail, _request_id(request)), error.status_code, headers, page)
 
 
@@ -162,13 +170,6 @@ def _other(error: HTTPException, detail: str | None, request_id: str | None) -> 
     body = {"type": problem_type(code), "title": title, "status": error.status_code, "detail": detail or title}
     more: dict[str, Any] = {} if isinstance(error.detail, str) else {"data": error.detail}
     return {**body, "code": code, "request_id": request_id, **more}
-
-
-def _answer(request: Request, problem: Problem, page: ProblemPage | None) -> Response:
-    if problem.internal is not None:
-        log = _log.error if problem.status >= 500 else _log.info
-        log("problem", code=problem.code, status=problem.status, internal=problem.internal)
-    return _send(request, problem.body(_request_id(request)), problem.status, problem.headers, page)
 
 
 def _send(

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _MEMBERS = frozenset({"type", "title", "status", "detail", "code", "request_id", "instance"})
@@ -226,6 +226,15 @@ class DatabaseUnavailable(Problem):
 
     code, status = "database.unavailable", 503
     answer_headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}
+    nothing_happened = False
+    """Whether it is certain that nothing was done: the statement was not sent, or taken back."""
+
+    @classmethod
+    def before_sending(cls, why: object) -> Self:
+        """No connection was to be had, so nothing was asked of the database."""
+        error = cls(internal=f"{type(why).__name__}: {why}" if isinstance(why, Exception) else str(why))
+        error.nothing_happened = True
+        return error
 
 
 class Internal(Problem):

@@ -51,19 +51,23 @@ class plus(_Portable):  # noqa: N801
 
 
 class window_start(_Portable):  # noqa: N801
-    """`window_start(per, at)`: when the UTC day or calendar month that holds `at` began."""
+    """`window_start(per, at, period_start, period_end)`: when the day or month that holds `at` began.
+
+    The period is the holder's billing period, NULL where there is none; the rules stand in `kernel/windows.py`.
+    """
 
     type = UtcDateTime()
     inherit_cache = True
     on_postgresql = "tenantry.window_start"
     on_sqlite = "tenantry_window_start"
 
-    def __init__(self, per: Any, at: ColumnElement[Any]) -> None:
-        super().__init__(expression.literal(per, Words()) if isinstance(per, str) else per, at)
+    def __init__(self, per: Any, at: ColumnElement[Any], period_start: Any, period_end: Any) -> None:
+        per = expression.literal(per, Words()) if isinstance(per, str) else per
+        super().__init__(per, at, period_start, period_end)
 
 
 class window_end(window_start):  # noqa: N801
-    """`window_end(per, at)`: when that window ends, which is when the next one begins."""
+    """`window_end(per, at, period_start, period_end)`: when that window ends, which is when the next one begins."""
 
     inherit_cache = True
     on_postgresql = "tenantry.window_end"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .findings import Finding, choose, error, warning
 from .plan_checks import check_limits, check_plans
-from .sign_in import MagicLink, Passkey, Password
+from .sign_in import GitHub, MagicLink, Passkey, Password, Provider
 from .words import BILLED, NAME, NAME_RULE, STATUSES, is_switch, repeated
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ SIGN_IN_WORDS_TAKEN = (
     "signout", "magic-link", "password", "verify", "link", "passkey", "reset", "second-factor", "confirm",
 )  # fmt: skip
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MIN_MAX = 8, 64
+SCOPE = re.compile(r"[!#-\[\]-~]{1,200}")
+"""RFC 6749, 3.3: printable ASCII without blank, quote and backslash. The length is ours."""
+OFFLINE = "offline_access"
 
 
 def check_product(product: Product) -> list[Finding]:
@@ -102,6 +105,26 @@ def _check_sign_in(product: Product) -> Iterator[Finding]:
             yield error(f"sign_in[{index}].name", f'"{way.name}" cannot be a name.', NAME_RULE)
         if not way.label.strip():
             yield error(f"sign_in[{index}].label", "The button has no words.", "Say what people sign in with.")
+        yield from _check_scopes(f"sign_in[{index}].scopes", way)
+
+
+def _check_scopes(where: str, way: Provider) -> Iterator[Finding]:
+    for index, scope in enumerate(way.scopes):
+        if not SCOPE.fullmatch(scope):
+            yield error(
+                f"{where}[{index}]",
+                f"{scope!r} is no scope.",
+                "Write each scope by itself, as the provider's documentation spells it, without blanks and quotes.",
+            )
+    for index in repeated(way.scopes):
+        yield error(f"{where}[{index}]", f'"{way.scopes[index]}" is there twice.', "Remove one of them.")
+    if OFFLINE in way.scopes:
+        # Google knows no such scope, and others grant it only with a parameter beside it.
+        yield error(
+            f"{where}[{way.scopes.index(OFFLINE)}]",
+            f'"{OFFLINE}" is not asked for by its name.',
+            "Take it out." if isinstance(way, GitHub) else f"Write {type(way).__name__}(offline=True) instead.",
+        )
 
 
 def _check_password(where: str, way: Password) -> Iterator[Finding]:

@@ -132,7 +132,7 @@ class Product:
         """Everything the plans limit, each once, in the order of its first mention."""
         return tuple(dict.fromkeys(limited for plan in self.plans for limited in plan.limits))
 
-    @property
+    @cached_property
     def meters(self) -> tuple[Meter, ...]:
         """The flows among `limited`."""
         return self._limited_by(Meter)
@@ -148,12 +148,12 @@ class Product:
         return self._limited_by(Count)
 
     @cached_property
-    def _plans(self) -> FrozenMapping[str, Plan]:
+    def _plans(self) -> dict[str, Plan]:
         plans: dict[str, Plan] = {}
         for plan in self.plans:
             # Of two plans with one name the first stands; check() refuses the second.
             plans.setdefault(plan.name, plan)
-        return FrozenMapping(plans)
+        return plans
 
     def _limited_by(self, kind: type[L]) -> tuple[L, ...]:
         return tuple(each for each in self.limited if isinstance(each, kind))

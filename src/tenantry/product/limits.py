@@ -18,17 +18,22 @@ class Meter:
     `per` is "day" or "month"; another word is a finding of `Product.check()`. With `strict` every call is counted in
     the database before it is admitted, also by many processes at once; without, processes hold units for a second.
     `notices` are the percents of a limit at which its holder is told by mail, once a window each; () tells nobody.
+    While the database does not answer, a process spends what it holds for a second. After that calls are refused
+    (503), or with `fail_open` admitted without being counted: then the quota is no promise, and a metric and the log
+    say how many there were.
     """
 
     name: str
     per: Literal["day", "month"] = "day"
     strict: bool = False
     notices: Sequence[int] = (80, 100)
+    fail_open: bool = False
 
     def __post_init__(self) -> None:
         must_be_text(self, "name", "per")
         must_be(self, "strict", self.strict, bool)
         settle_list(self, "notices", int)
+        must_be(self, "fail_open", self.fail_open, bool)
 
 
 @dataclass(frozen=True, slots=True)

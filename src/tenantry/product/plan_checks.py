@@ -47,6 +47,8 @@ def check_limits(product: Product) -> Iterator[Finding]:
             yield error(_where(limited), f'"{limited.name}" cannot be a name.', NAME_RULE)
         if isinstance(limited, Meter) and limited.per not in PERIODS:
             yield error(_where(limited), f'No window is as long as a "{limited.per}".', choose(limited.per, PERIODS))
+        if isinstance(limited, Meter):
+            yield from _check_notices(limited)
         if isinstance(limited, Gauge) and not NAME.fullmatch(limited.unit):
             yield error(_where(limited), f'"{limited.unit}" cannot be a unit.', NAME_RULE)
     for index, plan in enumerate(product.plans):
@@ -58,6 +60,19 @@ def check_limits(product: Product) -> Iterator[Finding]:
             "meter_of_sources",
             f'No plan limits "{meter.name}".',
             "Add it to the limits of the plans, or leave meter_of_sources out.",
+        )
+
+
+def _check_notices(meter: Meter) -> Iterator[Finding]:
+    percents = list(meter.notices)
+    refused = [one for one in percents if not is_count(one) or not 1 <= one <= 100]
+    for one in refused:
+        yield error(_where(meter), f"Nobody can be told at {one!r} percent.", "Write whole numbers from 1 to 100.")
+    if not refused and percents != sorted(set(percents)):
+        yield error(
+            _where(meter),
+            f"The notices are told at {', '.join(map(str, percents))} percent.",
+            f"Write each once, the smallest first: {tuple(sorted(set(percents)))}.",
         )
 
 

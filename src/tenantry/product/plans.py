@@ -29,7 +29,11 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """How fast a caller may be: at most `calls` calls within `seconds` seconds. Not counted against a quota."""
+    """How fast a caller may be: `calls` calls at once, and from then on `calls` every `seconds` seconds, evenly.
+
+    Each process counts for itself, a call as one whatever it costs. What is too fast is refused (429) before the quota
+    is asked, and not counted.
+    """
 
     calls: int
     seconds: int = 1

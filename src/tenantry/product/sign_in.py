@@ -1,25 +1,42 @@
 """The ways to sign in that a product offers. Client ids, secrets and addresses come from the settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .shapes import must_be, must_be_text
+from .shapes import must_be, must_be_text, settle_list
 
 
 @dataclass(frozen=True, slots=True)
 class Google:
-    """Sign in with a Google account."""
+    """Sign in with a Google account.
 
+    `scopes` are further ones than signing in needs, for calling Google on a person's behalf with
+    `identity.provider_token`: "https://www.googleapis.com/auth/calendar.readonly". Who came before they were declared
+    agrees at their next sign-in. `offline=True` asks for tokens that can be refreshed while the person is away; Google
+    then asks for consent at every sign-in.
+    """
+
+    scopes: Sequence[str] = ()
+    offline: bool = False
     name: str = field(default="google", init=False)
     label: str = field(default="Google", init=False)
+
+    def __post_init__(self) -> None:
+        settle_list(self, "scopes", str)
+        must_be(self, "offline", self.offline, bool)
 
 
 @dataclass(frozen=True, slots=True)
 class GitHub:
-    """Sign in with a GitHub account."""
+    """Sign in with a GitHub account. `scopes` as in Google: "repo". Whether tokens end, the app at GitHub says."""
 
+    scopes: Sequence[str] = ()
     name: str = field(default="github", init=False)
     label: str = field(default="GitHub", init=False)
+
+    def __post_init__(self) -> None:
+        settle_list(self, "scopes", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +44,19 @@ class OpenIDConnect:
     """Sign in with an OpenID Connect provider.
 
     `name` is stored with every linked account and stands in the address of the callback, so it never changes;
-    `label` is what the button says.
+    `label` is what the button says. `scopes` as in Google; `offline=True` asks for `offline_access`, and with it for
+    consent at every sign-in (OpenID Connect Core 1.0, 11).
     """
 
     name: str = "oidc"
     label: str = "Single sign-on"
+    scopes: Sequence[str] = ()
+    offline: bool = False
 
     def __post_init__(self) -> None:
         must_be_text(self, "name", "label")
+        settle_list(self, "scopes", str)
+        must_be(self, "offline", self.offline, bool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,17 @@ class MyPlan(BaseModel):
 
 
 class Me(BaseModel):
-    """The signed-in user. `name` and `image` are null until they are known."""
+    """The signed-in user. `name` and `image` are null until they are known.
+
+    `provider` is that of the first account that is connected, null without one; `/v1/me/accounts` lists them all.
+    """
 
     id: UUID
     email: str
     email_verified: bool
     name: str | None
     image: str | None
+    provider: str | None
     plan: MyPlan
     created_at: datetime
     updated_at: datetime
@@ -49,6 +53,7 @@ class Me(BaseModel):
             email_verified=me.email_verified_at is not None,
             name=me.name,
             image=me.image,
+            provider=me.provider,
             plan=MyPlan(name=plan.name, display_name=plan.display_name),
             created_at=me.created_at,
             updated_at=me.updated_at,

@@ -17,6 +17,7 @@ _ROBOTS = """\
 User-agent: *
 Disallow: /dashboard
 Disallow: /settings
+Disallow: /usage
 Disallow: /v1/
 """
 

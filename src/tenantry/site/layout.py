@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from tenantry.kernel import Context, Settings
+from tenantry.kernel.context import resolved_context
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import Product
 from tenantry.sources import Binance
@@ -18,7 +19,7 @@ _PUBLIC_PATHS = frozenset({"/", "/pricing", "/docs", "/problems", "/design"})
 def layout_of(request: Request) -> Layout:
     """The frame of one request. A person is shown on the pages inside the product, never on the public ones."""
     state = request.scope.get("state", {})
-    ctx: Context | None = state.get("context")
+    ctx = resolved_context(request.scope)
     runtime: Runtime = request.app.state.runtime
     is_inside = ctx is not None and ctx.actor.kind == "user" and request.url.path not in _PUBLIC_PATHS
     return Layout(
@@ -63,7 +64,7 @@ def _of_modules(request: Request, runtime: Runtime, *, signed_in: bool) -> list[
     """What the rooms and the author's modules add, in their order."""
     _ = gettext(request)
     found = [item for module in runtime.modules for item in module.nav if item.signed_in == signed_in]
-    return [Link(_(item.label), item.path, "layers") for item in sorted(found, key=lambda item: item.order)]
+    return [Link(_(item.label), item.path, item.icon) for item in sorted(found, key=lambda item: item.order)]
 
 
 def _user_menu(request: Request) -> list[Link]:

@@ -7,12 +7,12 @@ import msgspec
 from sqlalchemy import select
 
 from tenantry.holders.models import Holders
-from tenantry.identity.models import Users
+from tenantry.identity.models import Accounts, Users
 from tenantry.kernel.database import Unit, param, statement
 
 
 class Me(msgspec.Struct, frozen=True):
-    """A user with the plan of the user's own holder."""
+    """A user with the plan of the user's own holder, and the provider of the first account still connected."""
 
     id: UUID
     email: str
@@ -22,8 +22,12 @@ class Me(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     plan: str
+    provider: str | None
 
 
+_first = (
+    select(Accounts.provider).where(Accounts.user_id == Users.id).order_by(Accounts.id).limit(1).scalar_subquery()
+)
 _me = statement(
     select(
         Users.id,
@@ -34,6 +38,7 @@ _me = statement(
         Users.created_at,
         Users.updated_at,
         Holders.plan,
+        _first.label("provider"),
     )
     .join(Holders, Holders.user_id == Users.id)
     .where(Users.id == param("user")),

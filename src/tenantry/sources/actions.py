@@ -1,5 +1,8 @@
 """Calling a data source: whether it may be called, then one unit of quota, then the source itself."""
 
+import math
+from datetime import datetime, timedelta
+
 import msgspec
 
 from tenantry.kernel import Context
@@ -7,9 +10,19 @@ from tenantry.kernel.database import refuse_while_open
 from tenantry.product import DataSource, Product
 from tenantry.usage import Decision, consume, limit_headers
 
-from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceNotFound, SourcePlanned, UnknownSymbol
+from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceBusy, SourceNotFound, SourcePlanned, UnknownSymbol
 from .feeds import Feeds
 from .providers.base import NoPrice, Reading, SourceUnavailable, SymbolUnknown
+
+RETRY_SECONDS = 5
+"""What a caller is told to wait where nobody knows."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether a source answers, as far as is known without asking it; `retry_at`: when it is asked again, if known."""
+
+    is_answering: bool
+    retry_at: datetime | None = None
 
 
 class Priced(msgspec.Struct, frozen=True):
@@ -24,7 +37,8 @@ async def read_price(ctx: Context, symbol: str, *, source_key: str | None = None
     """A symbol's price from a source (without a key: the first active one). `ctx` must have no open unit.
 
     Refused in this order: no such source 404, planned 409, plan too small 403, quota used up 429. From then on the
-    call is counted, whatever the source answers: unknown symbol 404, not traded 404, source away 503.
+    call is counted, whatever the source answers: unknown symbol 404, not traded 404, source away 503, or busy 503:
+    where what the upstream allows is nearly used up, calls of a plan with a higher priority go first.
     """
     source = callable_source(ctx.product, ctx.holder.plan, source_key)
     meter = ctx.product.meter_of_sources
@@ -32,17 +46,28 @@ async def read_price(ctx: Context, symbol: str, *, source_key: str | None = None
     headers = limit_headers(decision, ctx.clock.now()) if decision else {}
     refuse_while_open("asking a data source")
     try:
-        reading = await ctx.port(Feeds).feed(source.key).quote(symbol)
+        priority = ctx.product.plan(ctx.holder.plan).priority
+        reading = await ctx.port(Feeds).feed(source.key).quote(symbol, priority=priority)
     except SymbolUnknown:
         raise UnknownSymbol(headers=headers, symbol=symbol[:40]) from None
     except NoPrice:
         raise NoPriceNow(headers=headers, symbol=symbol[:40]) from None
     except SourceUnavailable as away:
-        wait = max(1, round(away.retry_after or 5))
-        raise SourceAway(
-            internal=str(away), headers={**headers, "Retry-After": str(wait)}, source=source.key, reason=away.reason
-        ) from away
+        headers = {**headers, "Retry-After": str(max(1, math.ceil(away.retry_after or RETRY_SECONDS)))}
+        refused = SourceBusy if away.reason in ("short", "busy") else SourceAway
+        raise refused(internal=str(away), headers=headers, source=source.key, reason=away.reason) from away
     return Priced(source, reading, decision)
+
+
+def standing_of(ctx: Context, source: DataSource) -> Standing | None:
+    """How an active source stands; None for a planned one. Asks nobody."""
+    if source.status != "active":
+        return None
+    trouble = ctx.port(Feeds).trouble(source.key)
+    if trouble is None:
+        return Standing(is_answering=True)
+    after = trouble.retry_after
+    return Standing(is_answering=False, retry_at=ctx.clock.now() + timedelta(seconds=after) if after else None)
 
 
 def callable_source(product: Product, plan: str, key: str | None) -> DataSource:

@@ -1,23 +1,28 @@
 """`/v1/sources` and `/v1/prices/{symbol}`."""
 
 from datetime import datetime
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from tenantry.kernel import Read, SignedIn, problems
+from tenantry.kernel import Context, Read, SignedIn, problems
 from tenantry.kernel.problems import Unauthenticated
-from tenantry.usage import QuotaExceeded, limit_headers
+from tenantry.product import DataSource
+from tenantry.usage import BurstExceeded, QuotaExceeded, limit_headers
 
 from . import actions
-from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceNotFound, SourcePlanned, UnknownSymbol
+from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceBusy, SourceNotFound, SourcePlanned, UnknownSymbol
 
 router = APIRouter(tags=["sources"])
 
 
 class SourceEntry(BaseModel):
-    """One data source and whether the caller's plan may call it now."""
+    """One data source and whether the caller's plan may call it now.
+
+    `state` is of this moment, as far as is known: `unavailable` while its upstream does not answer, until `retry_at`.
+    """
 
     key: str
     name: str
@@ -25,6 +30,8 @@ class SourceEntry(BaseModel):
     availability: str
     status: str
     callable: bool
+    state: Literal["ok", "unavailable"] | None = None
+    retry_at: datetime | None = None
 
 
 class SourceList(BaseModel):
@@ -35,13 +42,13 @@ class SourceList(BaseModel):
 
 
 class Price(BaseModel):
-    """A pair's figures over the last 24 hours. Amounts are exact decimals, written as strings."""
+    """A price, with the figures of the last 24 hours where the source has them. Amounts are exact, as strings."""
 
     symbol: str
     price: str
-    change_24h: str
-    change_percent_24h: str
-    volume_24h: str
+    change_24h: str | None
+    change_percent_24h: str | None
+    volume_24h: str | None
     as_of: datetime
     age_seconds: float
     stale: bool
@@ -51,20 +58,7 @@ class Price(BaseModel):
 @router.get("/v1/sources", responses=problems(Unauthenticated))
 async def list_sources(ctx: Read) -> SourceList:
     """List the data sources with their status."""
-    product, plan = ctx.product, ctx.holder.plan
-    return SourceList(
-        items=[
-            SourceEntry(
-                key=source.key,
-                name=source.name,
-                description=source.description,
-                availability=source.availability,
-                status=source.status,
-                callable=source.status == "active" and product.plan_allows(plan, source),
-            )
-            for source in product.sources
-        ]
-    )
+    return SourceList(items=[_entry(ctx, source) for source in ctx.product.sources])
 
 
 @router.get(
@@ -74,10 +68,12 @@ async def list_sources(ctx: Read) -> SourceList:
         SourceNotFound,
         SourcePlanned,
         PlanTooSmall,
+        BurstExceeded,
         QuotaExceeded,
         UnknownSymbol,
         NoPriceNow,
         SourceAway,
+        SourceBusy,
     ),
 )
 async def read_price(
@@ -96,11 +92,29 @@ async def read_price(
     return Price(
         symbol=quote.symbol,
         price=f"{quote.price:f}",
-        change_24h=f"{quote.change_24h:f}",
-        change_percent_24h=f"{quote.change_percent_24h:f}",
-        volume_24h=f"{quote.volume_24h:f}",
+        change_24h=_text(quote.change_24h),
+        change_percent_24h=_text(quote.change_percent_24h),
+        volume_24h=_text(quote.volume_24h),
         as_of=quote.as_of,
         age_seconds=round(priced.reading.age_seconds, 3),
         stale=priced.reading.is_stale,
         source=priced.source.key,
+    )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
+
+
+def _entry(ctx: Context, source: DataSource) -> SourceEntry:
+    standing = actions.standing_of(ctx, source)
+    return SourceEntry(
+        key=source.key,
+        name=source.name,
+        description=source.description,
+        availability=source.availability,
+        status=source.status,
+        callable=source.status == "active" and ctx.product.plan_allows(ctx.holder.plan, source),
+        state=None if standing is None else "ok" if standing.is_answering else "unavailable",
+        retry_at=standing.retry_at if standing else None,
     )

@@ -39,6 +39,12 @@ class NoPriceNow(Problem):
     code, status = "sources.no_price", 404
 
 
+class SourceBusy(Problem):
+    """The data source's own limit is nearly used up. Calls of larger plans go first; try again in a moment."""
+
+    code, status = "sources.busy", 503
+
+
 class SourceAway(Problem):
     """The data source cannot be reached just now."""
 

@@ -7,11 +7,13 @@ from fastapi import Request
 from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
 
+from .actions import standing_of
+
 SYMBOL = "BTCUSDT"
 
 
 async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
-    """Each source and whether the plan may call it. `tried` is the price that was just asked for, if one was."""
+    """Each source, whether the plan may call it and whether it answers. `tried`: the price just asked for, if any."""
     product, plan = ctx.product, ctx.holder.plan
     return {
         "sources": [
@@ -19,6 +21,7 @@ async def sources_values(ctx: Context, _request: Request) -> dict[str, Any]:
                 "source": source,
                 "allowed": product.plan_allows(plan, source),
                 "plan": product.plan(source.availability).display_name,
+                "standing": standing_of(ctx, source),
             }
             for source in product.sources
         ],

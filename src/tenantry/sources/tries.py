@@ -6,10 +6,19 @@ from decimal import Decimal
 from babel.numbers import format_decimal, format_percent
 
 from tenantry.kernel import Context, Problem
-from tenantry.usage import QuotaExceeded
+from tenantry.usage import BurstExceeded, QuotaExceeded
 
 from . import actions
-from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceNotFound, SourcePlanned, SymbolMissing, UnknownSymbol
+from .errors import (
+    NoPriceNow,
+    PlanTooSmall,
+    SourceAway,
+    SourceBusy,
+    SourceNotFound,
+    SourcePlanned,
+    SymbolMissing,
+    UnknownSymbol,
+)
 from .providers.base import Quote
 
 SYMBOL_SHOWN_MAX = 40
@@ -20,35 +29,38 @@ _REFUSALS = (
     SourceNotFound,
     SourcePlanned,
     PlanTooSmall,
+    BurstExceeded,
     QuotaExceeded,
     SymbolMissing,
     UnknownSymbol,
     NoPriceNow,
     SourceAway,
+    SourceBusy,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A quote's figures as the reader's language writes them; the price keeps every digit."""
+    """A quote's figures as the reader's language writes them; the price keeps every digit. None: not stated."""
 
     price: str
-    change: str
-    change_percent: str
-    volume: str
+    change: str | None
+    change_percent: str | None
+    volume: str | None
     is_up: bool
     is_down: bool
 
     @classmethod
     def of(cls, quote: Quote, locale: str) -> "Figures":
         """Write the figures of one quote."""
+        change, percent, volume = quote.change_24h, quote.change_percent_24h, quote.volume_24h
         return cls(
             price=_exact(quote.price, locale),
-            change=_signed(quote.change_24h, locale),
-            change_percent=_percent(quote.change_percent_24h, locale),
-            volume=format_decimal(quote.volume_24h, locale=locale),
-            is_up=quote.change_24h > 0,
-            is_down=quote.change_24h < 0,
+            change=None if change is None else _signed(change, locale),
+            change_percent=None if percent is None else _percent(percent, locale),
+            volume=None if volume is None else format_decimal(volume, locale=locale),
+            is_up=(change or percent or 0) > 0,
+            is_down=(change or percent or 0) < 0,
         )
 
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +41,12 @@ class TestDatabase:
             return
         now = "pg_catalog.statement_timestamp()" if at is None else f"timestamptz '{at.isoformat()}'"
         await self._as_owner(NOW.format(now=now))
+
+    async def run_ahead(self, by: timedelta) -> None:
+        """Let PostgreSQL's `tenantry.now()` run, ahead of the server's clock (behind it when negative)."""
+        if self.owner_url is not None:
+            seconds = by.total_seconds()
+            await self._as_owner(NOW.format(now=f"pg_catalog.statement_timestamp() + interval '{seconds:.6f} seconds'"))
 
     async def empty(self) -> None:
         """Delete every row, audit log included; triggers do not run."""

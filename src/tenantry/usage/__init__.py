@@ -1,15 +1,20 @@
 """Meters and their windows: what a holder has used, and whether one more call fits."""
 
 from .actions import consume, decide
-from .errors import QuotaExceeded
+from .charging import Charge
+from .errors import BurstExceeded, QuotaExceeded
 from .headers import limit_headers
 from .leases import Leases
+from .metered import Metered
 from .queries.counters import record
 from .rows import Decision, Window
 
 __all__ = [
+    "BurstExceeded",
+    "Charge",
     "Decision",
     "Leases",
+    "Metered",
     "QuotaExceeded",
     "Window",
     "consume",

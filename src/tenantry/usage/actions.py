@@ -3,15 +3,19 @@
 from datetime import timedelta
 from uuid import UUID
 
-from tenantry.holders import PlanChanged
+from tenantry.holders import PeriodChanged, PlanChanged
 from tenantry.kernel import Context
+from tenantry.kernel.database import refuse_while_open
+from tenantry.kernel.problems import DatabaseUnavailable
 from tenantry.kernel.retention import forget
 from tenantry.product import Meter
 
 from . import queries
+from .bursts import keep_pace
 from .errors import QuotaExceeded
 from .leases import Leases
 from .rows import Decision
+from .uncounted import Uncounted
 
 COST_MAX = 10**12
 """Units of one call."""
@@ -20,9 +24,17 @@ COST_MAX = 10**12
 async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
     """Count a call of the context's holder, in a unit of its own that commits before anything else happens.
 
-    An admitted call counts whatever comes of it; a refused one consumes nothing. Raises `QuotaExceeded` (429).
+    An admitted call counts whatever comes of it; a refused one consumes nothing. Raises `BurstExceeded` (429) when it
+    comes faster than the plan allows, then `QuotaExceeded` (429). While the database is away: `DatabaseUnavailable`
+    (503), or for a meter with `fail_open` a decision that is not `counted`.
     """
-    decision = await decide(ctx, ctx.holder.id, meter, cost)
+    keep_pace(ctx)
+    try:
+        decision = await decide(ctx, ctx.holder.id, meter, cost)
+    except DatabaseUnavailable:
+        if not meter.fail_open:
+            raise
+        return ctx.port(Uncounted).admit(ctx, meter, cost)
     if not decision.allowed:
         raise QuotaExceeded.of(decision, ctx.clock.now())
     return decision
@@ -31,25 +43,29 @@ async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
 async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1) -> Decision:
     """Like `consume`, for any holder, answering the refusal instead of raising it. `cost` is 1 to 10**12 units.
 
-    A holder that does not exist and a meter that no plan of the product limits raise LookupError.
+    A holder that does not exist and a meter that no plan of the product limits raise LookupError. Inside an open unit of
+    work it is refused (RuntimeError): the call counts apart from it, and on SQLite each would wait for the other.
     """
+    refuse_while_open("a call was counted")
     if not 1 <= cost <= COST_MAX:
         msg = f"a call costs 1 to {COST_MAX} units, not {cost}"
         raise ValueError(msg)
-    if meter not in ctx.product.meters:
+    if meter not in ctx.product.limited:
         msg = f'no plan limits the meter "{meter.name}" per {meter.per}; add it to the limits of the plans'
         raise LookupError(msg)
     decision = await ctx.port(Leases).take(ctx, holder_id, meter, cost)
     return decision or await _uncounted(ctx, holder_id, meter, cost)
 
 
-async def follow_plan(ctx: Context, event: PlanChanged) -> None:
-    """A holder's plan changed: its open windows follow in the same transaction.
+async def follow_holder(ctx: Context, event: PlanChanged | PeriodChanged) -> None:
+    """A holder's plan or period changed: its open windows follow in the same transaction.
 
     This process asks anew at the next call, the others within `LEASE_SECONDS`.
     """
+    meters = ctx.product.meters
+    await queries.counters.move_windows(ctx.db, event.holder_id, meters=meters, revision=event.revision)
+    # Now that nothing is granted any more until the change is committed.
     ctx.port(Leases).expire(event.holder_id)
-    await queries.counters.move_limits(ctx.db, event.holder_id, plan=event.plan, revision=event.revision)
 
 
 async def forget_old_windows(ctx: Context, _payload: dict[str, object]) -> None:
@@ -65,15 +81,4 @@ async def _uncounted(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> 
     if found is None:
         msg = f"holder {holder_id} does not exist"
         raise LookupError(msg)
-    return Decision(
-        allowed=False,
-        meter=meter.name,
-        cost=cost,
-        plan=found.plan,
-        limit=found.limit,
-        used=found.used,
-        remaining=found.remaining,
-        reset_at=found.window_end,
-        window_seconds=int((found.window_end - found.window_start).total_seconds()),
-        waiting_helps=found.next_holds(cost),
-    )
+    return found.refusal(meter.name, cost)

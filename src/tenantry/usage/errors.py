@@ -1,13 +1,15 @@
 """What usage refuses."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tenantry.kernel import Problem
+from tenantry.product import Burst, Count, Gauge
 
-from .headers import limit_headers
+from .headers import burst_headers, limit_headers
 
 if TYPE_CHECKING:
+    from .queries.stocks import Level
     from .rows import Decision
 
 
@@ -33,7 +35,69 @@ class QuotaExceeded(Problem):
             used=decision.used,
             remaining=decision.remaining,
             reset_at=decision.reset_at,
+            **_violated(decision.meter),
         )
+
+
+class BurstExceeded(Problem):
+    """You are calling faster than your plan allows. Wait a moment."""
+
+    code, status = "usage.burst_exceeded", 429
+
+    @classmethod
+    def of(cls, plan: str, burst: Burst, retry_seconds: int) -> Self:
+        """The refusal of a call that came too soon. Nothing was counted; after `retry_seconds` one is admitted."""
+        return cls(
+            f"Your plan allows {burst.calls} calls within {burst.seconds} s. Try again in {retry_seconds} s.",
+            headers=burst_headers(burst, retry_seconds),
+            plan=plan,
+            calls=burst.calls,
+            seconds=burst.seconds,
+            **_violated("burst"),
+        )
+
+
+class LimitReached(Problem):
+    """Your plan allows no more of these; delete some, or take a larger plan."""
+
+    # Not 429, for waiting does not help, nor 403: the caller may, and can make room (RFC 9110, section 15.5.10).
+    code, status = "usage.limit_reached", 409
+
+    @classmethod
+    def of_gauge(cls, gauge: Gauge, found: "Level", asked: int) -> Self:
+        """The refusal of `asked` more on a gauge, with its numbers in the body."""
+        sentence = (
+            f"Your plan keeps {found.limit} {gauge.unit} of {gauge.name}; you have {found.value}, "
+            f"and this takes {asked} more."
+        )
+        return cls(sentence, gauge=gauge.name, asked=asked, **_figures(found))
+
+    @classmethod
+    def of_count(cls, count: Count, found: "Level", asked: int) -> Self:
+        """The refusal of `asked` more rows, with their numbers in the body."""
+        sentence = f"Your plan allows {found.limit} {count.name}; you have {found.value}."
+        return cls(sentence, count=count.name, asked=asked, **_figures(found))
+
+
+class ReservationNotFound(Problem):
+    """There is no such reservation, or it is not yours."""
+
+    code, status = "usage.reservation_not_found", 404
+
+
+class ReservationConflict(Problem):
+    """The reservation of this id was made of other units, or has ended otherwise."""
+
+    code, status = "usage.reservation_conflict", 409
+
+
+def _figures(found: "Level") -> dict[str, Any]:
+    return {"plan": found.plan, "limit": found.limit, "value": found.value}
+
+
+def _violated(policy: str) -> dict[str, Any]:
+    """The draft's own member, by its own spelling: which of the policies in `RateLimit-Policy` was in the way."""
+    return {"violated-policies": [policy]}
 
 
 def _sentence(decision: "Decision") -> str:

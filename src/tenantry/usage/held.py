@@ -48,6 +48,7 @@ class Held:
         "counted",
         "deadline",
         "exchanged_at",
+        "expired_at",
         "free",
         "is_short",
         "known",
@@ -57,6 +58,7 @@ class Held:
         "rate",
         "refused_until",
         "spent",
+        "used",
         "window_seconds",
     )
 
@@ -65,12 +67,14 @@ class Held:
         self.leased = self.counted = self.spent = 0
         self.known: Exchanged | None = None
         """What the last exchange answered; None before the first, and after one that was lost."""
-        self.free = 0
-        """How many units nobody held at the last exchange."""
+        self.free = self.used = 0
+        """How many units nobody held at the last exchange, and how many were used, beyond the limit too."""
         self.window_seconds = 0
         self.deadline = now
         """When the units may not be spent any more, by the monotonic clock."""
         self.refused_until = now
+        self.expired_at = float("-inf")
+        """What was asked before this moment may not be spent: the plan or the period has changed since."""
         self.asking = False
         self.low = -1
         """An exchange is begun when this many are left, so that callers need not wait for it."""
@@ -138,13 +142,17 @@ class Held:
         """The exchange happened; `sent` is the monotonic time before it was asked."""
         self.asking, self.known, self.exchanged_at = False, found, sent
         limit = UNITS_MAX if found.plan_limit is None else found.plan_limit
-        self.free = max(0, limit - found.used - found.leased)
+        self.used = found.used + found.overrun
+        self.free = max(0, limit - self.used - found.leased)
         self.window_seconds = int((found.window_end - found.window_start).total_seconds())
         if asked.directly:
             self.counted += found.granted
         else:
             self.leased += found.granted
-        seconds = min(LEASE_SECONDS, (found.window_end - found.at).total_seconds())
+        if found.is_over:
+            self._window_over(sent)
+            return
+        seconds = min(LEASE_SECONDS, (found.window_end - found.at).total_seconds()) if sent >= self.expired_at else 0.0
         if found.granted or not self.left:
             self.deadline = sent + seconds
         self.low = self.left // 2 if self.leased else -1
@@ -168,7 +176,7 @@ class Held:
             cost,
             found.plan,
             found.quota,
-            found.used + self.spent - self.counted,
+            self.used + self.spent - self.counted,
             None if limit is None else self.free + self.left,
             found.window_end,
             self.window_seconds,
@@ -194,6 +202,13 @@ class Held:
         self.lost()
         self.refused_until = sent + LEASE_SECONDS
 
-    def window_over(self) -> None:
-        """The window's time is over: what comes next is asked of the current one."""
-        self.asking, self.known, self.is_short = False, None, False
+    def expire(self, now: float) -> None:
+        """The plan or the period has changed: nothing is spent, and nobody refused, without asking."""
+        self.deadline = self.refused_until = self.expired_at = now
+
+    def _window_over(self, sent: float) -> None:
+        """Nothing is spent any more. All of it goes back to its own row before the current one is asked."""
+        self.deadline = self.refused_until = sent
+        self.is_short, self.low = False, -1
+        if self.is_settled:
+            self.known = None

@@ -15,11 +15,13 @@ from uuid import UUID
 from tenantry.kernel import Context
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.context import system_context
+from tenantry.kernel.database import refuse_while_open
 from tenantry.kernel.logs import logger_of
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.product import Meter
 
 from .held import LEASE_SECONDS, Held, lease_size
+from .notices import Notices
 from .queries import exchange as queries
 from .queries.exchange import Asked, Exchanged
 from .rows import Decision
@@ -33,7 +35,7 @@ FLIGHTS_MAX = {"sqlite": 1, "postgresql": 4}
 """Exchanges under way at a time: one that waits for a locked row does not hold up the others. A file has one writer."""
 SWEEP_SECONDS = 0.25
 TRIES_MAX = 3
-SETTLE_SECONDS, SETTLE_PAUSE_SECONDS = 5.0, 0.002
+SETTLE_SECONDS, SETTLE_PAUSE_SECONDS, SETTLE_PAUSE_SECONDS_MAX = 5.0, 0.002, 0.1
 
 log = logger_of("tenantry.usage")
 
@@ -43,6 +45,7 @@ class Leases:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.notices = Notices()
         self._held: dict[Key, Held] = {}
         self._waiting: dict[Key, deque[Waiter]] = {}
         self._due: dict[Key, bool] = {}
@@ -51,6 +54,8 @@ class Leases:
         self._sweeper: asyncio.Task[None] | None = None
         self._system: Context | None = None
         self._closing = False
+        self._refused_at = float("-inf")
+        """When who waited was last told that the database did nothing for them."""
 
     async def open(self) -> None:
         """Nothing is held yet."""
@@ -63,6 +68,7 @@ class Leases:
             with suppress(asyncio.CancelledError):
                 await self._sweeper
         await self.settle()
+        await self.notices.aclose()
 
     async def take(self, ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Decision | None:
         """Decide about a call of this cost, from what is held or by asking; `ctx` has no open unit.
@@ -95,13 +101,17 @@ class Leases:
         """Let the database know what was spent, of one holder or of all, and give back what is left.
 
         Waits until that is done, and `SETTLE_SECONDS` at most: what the database does not take then, the next try does.
+        Refused while a unit is open, which it would wait for on SQLite.
         """
-        began = self._clock.monotonic()
+        refuse_while_open("usage was settled")
+        began, pause = self._clock.monotonic(), SETTLE_PAUSE_SECONDS
         while self._system is not None and (keys := self._unsettled(holder_id, began)):
             self._due.update(dict.fromkeys(keys, True))
             self._fly(self._system)
-            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
-            if self._clock.monotonic() - began > SETTLE_SECONDS:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, SETTLE_PAUSE_SECONDS_MAX)
+            # Whoever only looks need not wait for a database that is away.
+            if self._clock.monotonic() - began > SETTLE_SECONDS or (self._refused_at >= began and not self._closing):
                 return
 
     def _unsettled(self, holder_id: UUID | None, began: float) -> list[Key]:
@@ -110,10 +120,10 @@ class Leases:
         return [key for key, held in found if held.exchanged_at < began and (held.asking or not held.is_settled)]
 
     def expire(self, holder_id: UUID) -> None:
-        """Ask anew before the next call of this holder: their plan has changed."""
+        """Ask anew before the next call of this holder: their plan or period has changed."""
         for key, held in self._held.items():
             if key[0] == holder_id:
-                held.deadline = held.refused_until = self._clock.monotonic()
+                held.expire(self._clock.monotonic())
 
     async def _wait(self, ctx: Context, key: Key, cost: int) -> Decision | None:
         waiter = Waiter(cost)
@@ -152,6 +162,9 @@ class Leases:
                 tries += 1
                 self._refused(batch, error if tries >= TRIES_MAX else None)
             except BaseException as error:
+                if isinstance(error, DatabaseUnavailable) and error.nothing_happened:
+                    self._refused(batch, error)
+                    continue
                 self._lost(batch, error)
                 if not isinstance(error, Exception):
                     raise
@@ -159,6 +172,7 @@ class Leases:
                 tries = 0
                 for key, row in found.items():
                     self._arrived(key, batch[key], row, sent)
+                    self.notices.look(ctx, self._held[key].meter, row)
                 await self._open(ctx, {key: each for key, each in batch.items() if key not in found}, opened, sent)
                 opened.difference_update(found)
 
@@ -178,7 +192,10 @@ class Leases:
         return batch
 
     async def _open(self, ctx: Context, missing: dict[Key, Sent], opened: set[Key], sent: float) -> None:
-        """Make the rows that were not there, for nothing happened to them; what has none even then gets no answer."""
+        """Make the rows that were not there, for nothing happened to them; what has none even then gets no answer.
+
+        One that was made and is not found is of a window that was over a moment later: there is another one by now.
+        """
         absent = {key for key, each in missing.items() if key in opened or not each.asked.take}
         for key in absent:
             self._absent(key, missing[key], sent)
@@ -188,13 +205,13 @@ class Leases:
         self._refused(first, None)
         try:
             async with ctx.service(single=True) as working:
-                await queries.open_windows(working.db, [each.asked for each in first.values()])
+                made = await queries.open_windows(working.db, [each.asked for each in first.values()])
         except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
             for key in first:
                 for waiter in self._waiting.pop(key, ()):
                     waiter.fail(error)
         else:
-            opened.update(first)
+            opened.update(first.keys() - made)
 
     def _absent(self, key: Key, each: Sent, sent: float) -> None:
         held, waiters = self._held[key], list(self._waiting.pop(key, ()))
@@ -211,17 +228,17 @@ class Leases:
         held.answered(each.asked, found, sent)
         # Whoever came later must not spend what was granted for a time that is over.
         served = each.waited if self._clock.monotonic() >= held.deadline else len(waiters)
-        if found.window_end <= found.at:
-            # What was spent is settled; who waits is asked for in the window that is open now.
-            held.window_over()
+        if found.is_over:
+            # Who waits is asked for in the window that is open now, once this one has everything back.
+            served = 0
         late = []
         for place, waiter in enumerate(waiters):
             if not waiter.waits:
                 continue
-            if held.known is not None and place < served and held.left >= waiter.cost:
+            if place < served and held.left >= waiter.cost:
                 held.spent += waiter.cost
                 waiter.tell(held.decision(waiter.cost, allowed=True))
-            elif held.known is None or place >= served or held.fits(waiter.cost) or self._is_new(held, place, each):
+            elif place >= served or held.fits(waiter.cost) or self._is_new(held, place, each):
                 late.append(waiter)
             else:
                 waiter.tell(held.decision(waiter.cost, allowed=False))
@@ -238,7 +255,9 @@ class Leases:
             self._due.setdefault(key, False)
 
     def _refused(self, batch: dict[Key, Sent], error: Exception | None) -> None:
-        """Nothing happened, and that is certain: ask again, or say so to who waits."""
+        """Nothing happened, and that is certain: ask again, or say so to who waits. What is held stays held."""
+        if error is not None:
+            self._refused_at = self._clock.monotonic()
         for key, each in batch.items():
             self._held[key].refused()
             if error is not None:

@@ -46,14 +46,16 @@ _COUNTERS_KEY = [f"usage_counters.{name}" for name in _COUNTER]
 class UsageReservations(Touched, Base):
     """Units of a counter set aside for work whose cost is known afterwards; they stand in its `leased` while held.
 
-    `on_expiry` says what becomes of a reservation that nobody settled in time.
+    `on_expiry` says what becomes of a reservation that nobody settled in time. An "expired" one was ended by time
+    alone: whoever did the work may still say what it used, once.
     """
 
     __tablename__ = "usage_reservations"
     __policy__ = Policy(authenticated=Rights(read=of_my_holders()))
 
     id = id_column()
-    holder_id = column(Id(), ForeignKey("holders.id", ondelete="CASCADE"))
+    # It goes with its counter, and the counter with its holder; asking for the holder too could wait in a circle.
+    holder_id = column(Id())
     meter = column(Words())
     window_start = column(UtcDateTime())
     units = column(Whole())
@@ -65,11 +67,11 @@ class UsageReservations(Touched, Base):
     __table_args__ = (
         # The convention's own name would be too long for PostgreSQL.
         ForeignKeyConstraint(_COUNTER, _COUNTERS_KEY, ondelete="CASCADE", name="fk_usage_reservations_usage_counters"),
-        one_of("status", "held", "settled", "released"),
+        one_of("status", "held", "settled", "released", "expired"),
         one_of("on_expiry", "settle", "release"),
         CheckConstraint("units > 0", name="units_counted"),
         CheckConstraint("settled >= 0", name="settled_counted"),
-        CheckConstraint("(status = 'settled') = (settled IS NOT NULL)", name="settled_known"),
+        CheckConstraint("(status IN ('settled', 'expired')) = (settled IS NOT NULL)", name="settled_known"),
         Index("ix_usage_reservations_holder_id_meter_window_start", *_COUNTER),
         Index("ix_usage_reservations_status_expires_at", "status", "expires_at"),
     )

@@ -12,9 +12,9 @@ from tenantry.product import Meter
 
 from .leases import Leases
 from .queries import counters as queries
+from .queries.history import PastWindow, history
 from .rows import Standing
-
-DAYS = 30
+from .spans import DAYS, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,26 @@ async def usage_values(ctx: Context, _request: Request) -> dict[str, Any]:
     """The plan in force and a card for each meter; days without a call are in the chart too."""
     await ctx.port(Leases).settle(ctx.holder.id)
     standings = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
-    cards = [await _card(ctx, meter, standing) for meter, standing in standings.items()]
-    return {"plan": ctx.product.plan(ctx.holder.plan), "cards": cards}
+    return {"plan": ctx.product.plan(ctx.holder.plan), "cards": await _cards(ctx, standings)}
 
 
-async def _card(ctx: Context, meter: Meter, standing: Standing) -> MeterCard:
+async def _cards(ctx: Context, standings: dict[Meter, Standing]) -> list[MeterCard]:
+    daily = [(meter, standing) for meter, standing in standings.items() if meter.per == "day"]
+    past: list[PastWindow] = []
+    if daily:
+        today = daily[0][1].window_start.date()
+        span = Span(today - timedelta(days=DAYS - 1), today)
+        past = await history(ctx.db, ctx.holder.id, [meter.name for meter, _ in daily], span)
+    used = {(one.meter, one.window_start.date()): one.used for one in past}
+    return [MeterCard(meter, standing, _points(meter, standing, used)) for meter, standing in standings.items()]
+
+
+def _points(meter: Meter, standing: Standing, used: dict[tuple[str, date], int]) -> list[tuple[date, int]]:
     if meter.per != "day":
-        return MeterCard(meter, standing, [])
-    since = standing.window_start - timedelta(days=DAYS - 1)
-    past = await queries.history(ctx.db, ctx.holder.id, meter.name, since=since)
-    used = {window.window_start.date(): window.used for window in past}
-    days = [since.date() + timedelta(days=number) for number in range(DAYS)]
-    return MeterCard(meter, standing, [(day, used.get(day, 0)) for day in days])
+        return []
+    today = standing.window_start.date()
+    days = [today - timedelta(days=DAYS - 1 - number) for number in range(DAYS)]
+    return [(day, used.get((meter.name, day), 0)) for day in days]
 
 
 USAGE_PANEL = Panel("usage", "usage/panel.html", usage_values, order=10)

@@ -1,4 +1,4 @@
-"""What usage answers: a decision, how a holder stands, a window that is over."""
+"""What usage answers: a decision, how a holder stands, a whole window."""
 
 from datetime import datetime
 
@@ -10,6 +10,7 @@ class Decision(msgspec.Struct, frozen=True):
 
     `remaining` may be more by now, never less shown. `waiting_helps`: a call of this cost fits in the next window.
     `soon`: it was refused while other processes hold units that they may give back within a second.
+    `counted` False: the database was away, and the meter says `fail_open`; nothing else is known then.
     """
 
     allowed: bool
@@ -23,10 +24,14 @@ class Decision(msgspec.Struct, frozen=True):
     window_seconds: int
     waiting_helps: bool
     soon: bool = False
+    counted: bool = True
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How a holder stands in the current window, whether or not it was used yet. `plan_limit` None: no limit."""
+    """How a holder stands in the current window, whether or not it was used yet. `plan_limit` None: no limit.
+
+    `overrun` of the `used` units were used beyond what was left, by work whose cost was known afterwards.
+    """
 
     plan: str
     plan_limit: int | None
@@ -34,14 +39,15 @@ class Standing(msgspec.Struct, frozen=True):
     leased: int
     window_start: datetime
     window_end: datetime
+    overrun: int = 0
 
     @property
     def limit(self) -> int | None:
-        """The limit in force: the plan's, and never below what was counted already. None: no limit.
+        """The limit in force: the plan's, and never below what was counted under it. None: no limit.
 
         Not the row's `quota`: it is yesterday's after a deployment declared another limit, until the next call.
         """
-        return None if self.plan_limit is None else max(self.plan_limit, self.used + self.leased)
+        return None if self.plan_limit is None else max(self.plan_limit, self.used - self.overrun + self.leased)
 
     @property
     def remaining(self) -> int | None:
@@ -52,23 +58,33 @@ class Standing(msgspec.Struct, frozen=True):
         """Whether a call of this cost fits in a window that nobody used yet."""
         return self.plan_limit is None or cost <= self.plan_limit
 
-
-class PastWindow(msgspec.Struct, frozen=True):
-    """One window that was used, for charts."""
-
-    window_start: datetime
-    used: int
-    quota: int | None
+    def refusal(self, meter: str, cost: int) -> Decision:
+        """What is told of a call that does not fit. `soon`: it would, if others gave back what they hold."""
+        is_held = self.leased > 0 and self.remaining is not None and cost <= self.remaining + self.leased
+        return Decision(
+            allowed=False,
+            meter=meter,
+            cost=cost,
+            plan=self.plan,
+            limit=self.limit,
+            used=self.used,
+            remaining=self.remaining,
+            reset_at=self.window_end,
+            window_seconds=int((self.window_end - self.window_start).total_seconds()),
+            waiting_helps=self.next_holds(cost),
+            soon=is_held and self.next_holds(cost),
+        )
 
 
 class Window(msgspec.Struct, frozen=True):
-    """One window, whole: in an export, in an import."""
+    """One window, whole: in an export, in an import. What was used is `used` and `overrun` together."""
 
     meter: str
     window_start: datetime
     window_end: datetime
     used: int
     quota: int | None
+    overrun: int = 0
 
 
 class OpenWindow(msgspec.Struct, frozen=True):
@@ -82,6 +98,7 @@ class OpenWindow(msgspec.Struct, frozen=True):
     leased: int
     window_start: datetime
     window_end: datetime
+    overrun: int
 
 
 def _remaining(limit: int | None, used: int, leased: int) -> int | None:

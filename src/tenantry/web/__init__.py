@@ -4,6 +4,7 @@ Knows no domain. Rooms that show pages use these names and the template globals 
 """
 
 from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
+from .filters import Formats
 from .layout import Layout, Link, Person
 from .letters import Letter, Letters
 from .pages import create_templates, gettext, page, problem_page
@@ -12,6 +13,7 @@ from .translations import Translator, mark
 
 __all__ = [
     "CrossSiteRefused",
+    "Formats",
     "Layout",
     "Letter",
     "Letters",

@@ -17,7 +17,7 @@ from .filters import Formats
 from .translations import ENGLISH, Translator
 
 _HEIGHT = 168
-_LABELS_MAX = 5
+_LABELS_MAX, _ALL_LABELLED_UP_TO = 5, 7
 _BAR_SHARE = 0.68
 _BAR_WIDTH_MAX = 7.0
 _VISIBLE_MIN = 2
@@ -46,16 +46,24 @@ def bar_chart(
     for. Bars at or above the limit are marked. No points at all gives a sentence instead of an axis. A negative value:
     ValueError.
     """
+    formats, bars = Formats(words), [Point(*point) for point in points]
+    drawn = _drawn(bars, label=label, unit=unit, limit=limit, formats=formats)
+    table = _table(bars, label, unit, formats) if bars else ""
+    return Markup('<figure class="chart">{}{}</figure>').format(drawn, table)
+
+
+def bars_alone(
+    points: Sequence[tuple[date | str, float]],
+    *,
+    label: str,
+    unit: str,
+    limit: float | None = None,
+    words: Translator = ENGLISH,
+) -> Markup:
+    """A `bar_chart` without its table, for a page that has the same numbers in one of its own."""
     bars = [Point(*point) for point in points]
-    if any(bar.value < 0 for bar in bars):
-        raise ValueError("a bar cannot show a negative value")
-    formats = Formats(words)
-    head = _head(bars, label=label, unit=unit, limit=limit, formats=formats)
-    if not bars:
-        empty = Markup('<p class="chart-empty">{}</p>').format(words("Nothing was counted in this time yet."))
-        return Markup('<figure class="chart">{}{}</figure>').format(head, empty)
-    plot = _plot(bars, label=label, unit=unit, limit=limit, formats=formats)
-    return Markup('<figure class="chart">{}{}{}</figure>').format(head, plot, _table(bars, label, unit, formats))
+    drawn = _drawn(bars, label=label, unit=unit, limit=limit, formats=Formats(words))
+    return Markup('<figure class="chart">{}</figure>').format(drawn)
 
 
 def sparkline(points: Sequence[float], *, label: str = "") -> Markup:
@@ -73,6 +81,16 @@ def sparkline(points: Sequence[float], *, label: str = "") -> Markup:
         '<svg class="sparkline" viewBox="0 0 100 28" preserveAspectRatio="none" focusable="false" {}>'
         '<polygon class="sparkline-area" points="0,28 {} 100,28"/><polyline points="{}"/></svg>'
     ).format(name, path, path)
+
+
+def _drawn(bars: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:
+    if any(bar.value < 0 for bar in bars):
+        raise ValueError("a bar cannot show a negative value")
+    head = _head(bars, label=label, unit=unit, limit=limit, formats=formats)
+    if not bars:
+        empty = Markup('<p class="chart-empty">{}</p>').format(formats.words("Nothing was counted in this time yet."))
+        return head + empty
+    return head + _plot(bars, label=label, unit=unit, limit=limit, formats=formats)
 
 
 def _head(points: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:
@@ -157,13 +175,13 @@ def _limit_line(share: float) -> Markup:
 
 def _x_labels(points: Sequence[Point], words: Translator) -> Markup:
     band, last = 100 / len(points), len(points) - 1
-    count = min(_LABELS_MAX, len(points))
+    count = len(points) if len(points) <= _ALL_LABELLED_UP_TO else _LABELS_MAX
     places = sorted({round(last * part / (count - 1)) for part in range(count)}) if count > 1 else [0]
     labels: list[Markup] = []
     for order, place in enumerate(places):
-        kind = "chart-label is-extra" if order % 2 and len(places) == _LABELS_MAX else "chart-label"
+        kind = "chart-label is-extra" if order % 2 and len(places) >= _LABELS_MAX else "chart-label"
         x, anchor = (place + 0.5) * band, "middle"
-        if last > _LABELS_MAX and place in {0, last}:
+        if last >= _ALL_LABELLED_UP_TO and place in {0, last}:
             x, anchor = (0.0, "start") if place == 0 else (100.0, "end")
         text = Markup('<text class="{}" x="{}%" y="{}" text-anchor="{}">{}</text>')
         labels.append(text.format(kind, _short(x), _HEIGHT + 18, anchor, _brief(points[place].at, words)))

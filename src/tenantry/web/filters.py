@@ -81,19 +81,25 @@ class Formats:
         day = _utc(when).date() if isinstance(when, datetime) else when
         return _time(day.isoformat(), format_date(day, "medium", locale=self.words.locale))
 
-    def moment(self, when: datetime) -> Markup:
-        """Day and minute in UTC in a `<time>` element; the page's script shows it in the reader's own time zone."""
+    def moment(self, when: datetime, *, zone: bool = False) -> Markup:
+        """Day and minute in UTC in a `<time>` element; the page's script shows it in the reader's own time zone.
+
+        With `zone` the script names that zone too, for times that stand beside UTC.
+        """
+        return _time(_iso(_utc(when)), self.utc(when), local="zone" if zone else "")
+
+    def utc(self, when: datetime) -> str:
+        """Day and minute in UTC as plain text, for mails."""
         moment = _utc(when)
         day = format_date(moment, "medium", locale=self.words.locale)
-        clock = format_time(moment, "short", locale=self.words.locale)
-        return _time(_iso(moment), f"{day}, {clock} UTC", local=True)
+        return f"{day}, {format_time(moment, 'short', locale=self.words.locale)} UTC"
 
     def relative(self, when: datetime, now: datetime) -> Markup:
-        """The distance from `now` in a `<time>` element: "in 5 hours", "3 days ago"; the full time is its tooltip."""
+        """The distance from `now` in a `<time>` element: "in 5 hours", "3 days ago"; the time itself is its tooltip."""
         moment = _utc(when)
         text = format_timedelta(moment - now, add_direction=True, locale=self.words.locale)
-        return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
-            _iso(moment), moment.strftime("%Y-%m-%d %H:%M"), text
+        return Markup('<time datetime="{}" title="{}" data-local="title">{}</time>').format(
+            _iso(moment), self.utc(moment), text
         )
 
 
@@ -107,6 +113,7 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _time(machine: str, text: str, *, local: bool = False) -> Markup:
-    mark = Markup(" data-local") if local else ""
+def _time(machine: str, text: str, *, local: str | None = None) -> Markup:
+    """What `local` says to the page's script: "" its text in the reader's zone, "zone" with the zone's name."""
+    mark = "" if local is None else Markup(' data-local="{}"').format(local) if local else Markup(" data-local")
     return Markup('<time datetime="{}"{}>{}</time>').format(machine, mark, text)

@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from .charts import bar_chart, sparkline
+from .charts import bar_chart, bars_alone, sparkline
 from .csrf import safe_return_path
 from .filters import Formats
 from .layout import THEMES, Layout, Link, Theme
@@ -194,6 +194,7 @@ def _environment(loader: ChoiceLoader, words: Translator, static: StaticAssets) 
         static_url=static.url,
         has_static=static.__contains__,
         bar_chart=partial(bar_chart, words=words),
+        bars_alone=partial(bars_alone, words=words),
         sparkline=sparkline,
         is_current=is_current,
         themes=THEMES,

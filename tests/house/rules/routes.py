@@ -19,7 +19,8 @@ from .tree import Finding
 NEEDS_AN_ACTOR = frozenset(get_args(kind)[1].dependency for kind in (Read, Write, Service, SignedIn))
 PREFIXES = ("/v1/", "/auth/", "/webhooks/")
 PAGES = ("/pricing", "/signin", "/signup", "/dashboard", "/keys", "/prompts", "/chats", "/files", "/team", "/billing")
-PAGES += ("/settings", "/trials", "/admin", "/docs", "/problems", "/design", "/mailbox", "/preferences", "/static")
+PAGES += ("/settings", "/usage", "/trials", "/admin", "/docs", "/problems", "/design", "/mailbox", "/preferences")
+PAGES += ("/static",)
 SINGLE = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/robots.txt", "/favicon.ico", "/sitemap.xml"}
 )

@@ -428,6 +428,8 @@ async def test_what_is_stored_of_a_passkey_opens_nothing(kit):
     for challenge in (kept.hex(), to_text(kept), kept.decode("latin-1"), f"passkey_{to_text(kept)}"):
         options = {"challenge": to_text(challenge.encode()), "rpId": "127.0.0.1"}
         body = {"challenge": challenge, "credential": device.show(options)}
-        assert told(await thief.post(SIGN_IN, json=body)) == EXPIRED
+        # One hash of eight holds a byte 0, which no text may hold; that is refused before anybody looks for it.
+        refused = (422, "request.invalid") if "\0" in challenge else EXPIRED
+        assert told(await thief.post(SIGN_IN, json=body)) == refused
     assert (await thief.post(SIGN_IN, json=waiting)).status_code == 200, "the real one works, so the tries were fair"
     assert (await device.sign_in(thief)).status_code == 200

@@ -26,7 +26,7 @@ class Scripted:
 
     def app(self, url: str) -> Starlette:
         self.url = url
-        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
+        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE"])])
 
     def paths(self) -> list[str]:
         return [path for path, _, _ in self.asked]

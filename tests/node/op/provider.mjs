@@ -13,15 +13,17 @@ const PEOPLE = {
   mallory: { name: "Mallory Moss", email: "mallory@example.com", email_verified: false },
 };
 
-// Answers { issuer, grants, close }; `grants` counts the grants of the token endpoint by type.
+// Answers { issuer, grants, close }; `grants` counts the grants of the token endpoint by type, and those that ended.
+// A refresh token comes with the scope `offline_access` only, and that with a consent only, as the standard has it.
 export async function startProvider(redirectUri) {
   const server = createServer();
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration(redirectUri));
-  const grants = { authorization_code: 0, refresh_token: 0, refused: [] };
+  const grants = { authorization_code: 0, refresh_token: 0, revoked: 0, refused: [] };
   provider.on("grant.success", (ctx) => (grants[ctx.oidc.params.grant_type] += 1));
   provider.on("grant.error", (_ctx, error) => grants.refused.push(error.error));
+  provider.on("grant.revoked", () => (grants.revoked += 1));
   const answer = provider.callback();
   server.on("request", (request, response) =>
     request.url.startsWith("/interaction/") ? signIn(provider, request, response) : answer(request, response),
@@ -44,10 +46,9 @@ function configuration(redirectUri) {
     jwks: { keys: [{ ...key, use: "sig", alg: "RS256", kid: "one" }] },
     cookies: { keys: [randomBytes(16).toString("hex")] },
     claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
-    features: { devInteractions: { enabled: false } },
+    features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
     pkce: { required: () => true },
     rotateRefreshToken: true,
-    issueRefreshToken: async () => true,
     ttl: {
       AccessToken: ACCESS_TOKEN_SECONDS, AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 600,
       RefreshToken: 3600, Session: 3600,
@@ -68,8 +69,9 @@ async function loadExistingGrant(ctx) {
 }
 
 async function signIn(provider, request, response) {
-  const { params } = await provider.interactionDetails(request, response);
+  const { params, prompt } = await provider.interactionDetails(request, response);
   const denied = { error: "access_denied", error_description: "The person said no." };
-  const result = params.login_hint in PEOPLE ? { login: { accountId: params.login_hint } } : denied;
-  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+  const agreed = prompt.name === "consent" ? { consent: {} } : { login: { accountId: params.login_hint } };
+  const result = params.login_hint in PEOPLE ? agreed : denied;
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
 }

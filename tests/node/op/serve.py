@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import APIRouter
 
-from tenantry import Meter, Module, OpenIDConnect, Plan, Product
+from tenantry import MagicLink, Meter, Module, OpenIDConnect, Plan, Product
 from tenantry.app import create_app
 from tenantry.identity import provider_token
 from tenantry.kernel import Settings, SignedIn
@@ -30,7 +30,7 @@ def main(folder: str, port: str, *oidc: str) -> None:
     """Serve until the process is ended."""
     product = Product(
         "Acme",
-        sign_in=[OpenIDConnect()],
+        sign_in=[OpenIDConnect(offline=True), MagicLink()],
         plans=[Plan("free", price=0, limits={requests: 5}, features=["Five requests a day"])],
         modules=[Module("op", routers=[router])],
     )
@@ -46,7 +46,7 @@ def main(folder: str, port: str, *oidc: str) -> None:
         oidc_client_id=client_id,
         oidc_client_secret=client_secret,
     )
-    uvicorn.run(create_app(product, settings, worker=False), host="127.0.0.1", port=int(port), log_level="warning")
+    uvicorn.run(create_app(product, settings), host="127.0.0.1", port=int(port), log_level="warning")
 
 
 if __name__ == "__main__":

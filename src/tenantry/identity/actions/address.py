@@ -4,14 +4,12 @@ Whoever asks is signed in and has just confirmed it; that alone changes nothing.
 not asked. Whether somebody has the new address already is told to nobody but its owner.
 """
 
-from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.attempts import attempt
 from tenantry.kernel.audit import audit
 from tenantry.kernel.database.failures import UniqueViolation
 from tenantry.web import Translator
@@ -21,15 +19,12 @@ from ..errors import AddressTaken, AddressUnchanged, LinkExpired
 from ..events import UserAddressChanged
 from ..letters import Drawn
 from ..letters import address as mails
-from ..limits import count_try
+from ..limits import MAILS, count_mail, count_try
 from ..queries.tokens import Token
 from ..queries.users import KnownUser
 from ..tokens import Issued, Purpose
 from .admission import as_user, refuse_closed
 from .sessions import Started, refuse_ended, renew_session
-
-ASKED_MAX = 5
-"""By one user, and for one address, within a quarter of an hour: each asking sends two mails."""
 
 Side = Literal[Purpose.CHANGE_ADDRESS, Purpose.APPROVE_ADDRESS]
 
@@ -56,8 +51,9 @@ async def ask_address_change(ctx: Context, email: str, words: Translator) -> Non
     The caller has made sure that the user confirmed it a moment ago. Raises `AddressUnchanged` (409) and
     `TooManyAttempts` (429).
     """
-    await count_try(ctx, "address change", account=str(ctx.user_id), most=ASKED_MAX)
-    await attempt(ctx, f"address change to {email}", most=ASKED_MAX, within=timedelta(minutes=15))
+    # At both: each asking writes to the old address and to the new one.
+    await count_try(ctx, "address change", account=str(ctx.user_id), bounds=MAILS)
+    await count_mail(ctx, email)
     async with ctx.service(writes=False) as reading:
         owner = await queries.users.of_email(reading.db, email)
     confirm, approve = tokens.draw(Purpose.CHANGE_ADDRESS), tokens.draw(Purpose.APPROVE_ADDRESS)

@@ -4,11 +4,9 @@ Whoever has a second factor shows that; who has none, their password; and who ha
 provider or by link), a code that is mailed to them. So a session alone, taken from somebody, opens none of it.
 """
 
-from datetime import timedelta
 from uuid import UUID
 
 from tenantry.kernel import Context
-from tenantry.kernel.attempts import attempt
 from tenantry.kernel.audit import audit
 from tenantry.kernel.problems import Unauthenticated
 from tenantry.product import Password
@@ -18,16 +16,12 @@ from .. import letters, queries, tokens
 from ..errors import CodeWrong, OtherProofNeeded, PasswordWrong
 from ..hashing import PasswordHashing
 from ..letters import factors as texts
-from ..limits import count_try, give_tries_back
+from ..limits import MAILS, Tried, count_try, give_tries_back
 from ..queries.users import KnownUser
 from .admission import refuse_closed
 from .factors import Shown, Use
-from .second_factor import TRIES_AT
+from .second_factor import CONFIRM, count_factor
 from .sessions import Started, renew_session
-
-MAILS_MOST = 5
-"""Codes that one asks for within a quarter of an hour."""
-_MAILS_WINDOW = timedelta(minutes=15)
 
 
 async def ways_to_confirm(ctx: Context) -> tuple[str, ...]:
@@ -36,17 +30,16 @@ async def ways_to_confirm(ctx: Context) -> tuple[str, ...]:
         return await _ways(working)
 
 
-async def confirm(ctx: Context, shown: Shown) -> Started:
+async def confirm(ctx: Context, shown: Shown, words: Translator) -> Started:
     """Take a proof from the caller: their session gets a new token, and counts as proven now.
 
-    `ctx` has no open unit. The try is counted first. Raises `OtherProofNeeded`, `TooManyAttempts`, what is said of a
-    wrong proof, `Unauthenticated` when the session has ended meanwhile, `UserBanned` and `UserDeleted`.
+    `ctx` has no open unit. The try is counted first; the owner is told of many. Raises `OtherProofNeeded`,
+    `TooManyAttempts`, what is said of a wrong proof, `Unauthenticated` when the session has ended meanwhile,
+    `UserBanned` and `UserDeleted`.
     """
     if shown.kind not in await ways_to_confirm(ctx):
         raise OtherProofNeeded
-    what, account = _counted(ctx, shown.kind)
-    # The browser holds a session: it does not wait because strangers guessed wrong.
-    tried = await count_try(ctx, what, account=account, is_known=True)
+    tried = await _count(ctx, shown.kind, words)
     use = await shown.look(ctx.user_id)
     async with ctx.service() as working:
         user = await refuse_closed(working, ctx.user_id)
@@ -66,7 +59,7 @@ async def mail_code(ctx: Context, words: Translator) -> None:
     """
     if "mailed_code" not in await ways_to_confirm(ctx):
         raise OtherProofNeeded
-    await attempt(ctx, f"confirmation mail {ctx.user_id}", most=MAILS_MOST, within=_MAILS_WINDOW)
+    await count_try(ctx, "confirmation mail", account=str(ctx.user_id), bounds=MAILS)
     issued = tokens.draw(tokens.Purpose.CONFIRM)
     drawn = letters.draw(ctx, texts.confirmation_code(ctx, words, issued.code), words)
     async with ctx.service() as working:
@@ -125,10 +118,13 @@ async def _ways(ctx: Context) -> tuple[str, ...]:
     return ("mailed_code",)
 
 
-def _counted(ctx: Context, kind: str) -> tuple[str, str]:
+async def _count(ctx: Context, kind: str, words: Translator) -> Tried:
+    # The browser holds a session: it does not wait because strangers guessed wrong.
     if kind == "password":
-        return "password", ctx.actor.email or str(ctx.user_id)
-    return ("confirm" if kind == "mailed_code" else TRIES_AT), str(ctx.user_id)
+        return await count_try(ctx, "password", account=ctx.actor.email or str(ctx.user_id), is_known=True)
+    if kind == "mailed_code":
+        return await count_try(ctx, "confirm", account=str(ctx.user_id), is_known=True)
+    return await count_factor(ctx, CONFIRM, kind, ctx.user_id, is_known=True, words=words)
 
 
 def _session(ctx: Context) -> str:

@@ -28,6 +28,7 @@ from ..recent import require_recent
 from ..tokens import Purpose
 from .admission import hold_caller
 from .provider_tokens import keep_granted, open_granted, seal_granted
+from .revoking import revoke_later
 from .vouching import hear, label_of, send_off
 from .ways_in import keep_a_way_in
 
@@ -122,8 +123,8 @@ async def confirm_link(ctx: Context, token: str, words: Translator) -> UUID:
 async def disconnect(ctx: Context, account: UUID, words: Translator) -> None:
     """Take an account away from the signed-in person, with every session it began but the one that asks.
 
-    The user is told by mail. `ctx` has no open unit. Raises `ConfirmationNeeded`, `AccountNotFound` (also for others'
-    accounts), `LastWayIn`.
+    The user is told by mail, and the provider by a job. `ctx` has no open unit. Raises `ConfirmationNeeded`,
+    `AccountNotFound` (also for others' accounts), `LastWayIn`.
     """
     require_recent(ctx)
     async with ctx.service() as working:
@@ -133,6 +134,7 @@ async def disconnect(ctx: Context, account: UUID, words: Translator) -> None:
             raise AccountNotFound
         if ctx.actor.session_id is not None:
             await queries.accounts.detach(working.db, user.id, ctx.actor.session_id, account)
+        await revoke_later(working, user.id, found)
         await queries.accounts.remove(working.db, user.id, account)
         # Half a sign-in that began with it must not become a whole one.
         await queries.tokens.forget_of_user(working.db, user.id, Purpose.SECOND_FACTOR)

@@ -10,14 +10,15 @@ from tenantry.product import MagicLink
 from .. import letters, queries, tokens
 from ..errors import LinkExpired, ProviderUnknown
 from ..letters import sign_in as mails
+from ..limits import give_tries_back
 from ..queries.tokens import Token
 from ..tokens import Purpose
 from .admission import Proof, admit, prove_address, refuse_closed
 from .mailed import (
     Asking,
     Entered,
+    KeyShown,
     Mailing,
-    Shown,
     count_shown,
     look_up,
     origin_of,
@@ -52,13 +53,13 @@ async def ask_for_link(ctx: Context, asking: Asking) -> UUID:
     return await send_mailing(ctx, asking, user, Mailing(Purpose.SIGN_IN, drawn, letter, detail, is_wanted))
 
 
-async def sign_in_by_link(ctx: Context, shown: Shown, *, old_token: str | None) -> Entered:
+async def sign_in_by_link(ctx: Context, shown: KeyShown, *, old_token: str | None) -> Entered:
     """Let in who shows a mail's link or code, once; the session of `old_token` ends with it.
 
     Raises `LinkExpired`, `CodeWrong`, `TooManyAttempts`, and what `admit` raises; after a refusal the mail is good as
     before.
     """
-    identifier = await count_shown(ctx, Purpose.SIGN_IN, shown)
+    tried = await count_shown(ctx, Purpose.SIGN_IN, shown)
     try:
         entered = await _entered(ctx, shown, old_token)
     except UniqueViolation:
@@ -67,12 +68,11 @@ async def sign_in_by_link(ctx: Context, shown: Shown, *, old_token: str | None) 
             entered = await _entered(ctx, shown, old_token)
         except UniqueViolation as again:
             raise DatabaseConflict(internal=f"sign-in collided twice on {again.constraint}") from again
-    if identifier is not None:
-        await tokens.give_code_try_back(ctx, identifier)
+    await give_tries_back(ctx, tried)
     return entered
 
 
-async def _entered(ctx: Context, shown: Shown, old_token: str | None) -> Entered:
+async def _entered(ctx: Context, shown: KeyShown, old_token: str | None) -> Entered:
     async with ctx.service() as working:
         token = await use_up(working, Purpose.SIGN_IN, shown)
         refuse_nobodys(token)

@@ -15,19 +15,16 @@ from tenantry.kernel import Context
 from tenantry.web import Letter, Translator
 
 from .. import letters, queries, tokens
-from ..devices import device_of
+from ..devices import clipped, device_of
 from ..errors import CodeWrong, LinkExpired
-from ..limits import count_try
+from ..limits import Tried, count_mail
 from ..queries.tokens import Token
 from ..queries.users import KnownUser
 from ..tokens import Purpose
 from .admission import Admission
-from .sessions import clipped
 
 PENDING_MAX = 3
 """Tokens of one purpose for one address: who asks a fourth time makes the first worthless."""
-MAILS_MAX = 5
-"""To one address within a quarter of an hour, whoever asks; a browser that was signed in there counts apart."""
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -49,7 +46,7 @@ class Mailing(msgspec.Struct, frozen=True):
     wanted: bool
 
 
-class Shown(msgspec.Struct, frozen=True):
+class KeyShown(msgspec.Struct, frozen=True):
     """What somebody shows of a mail: the token of its link, or its code with the challenge of who asked."""
 
     token: str = ""
@@ -77,8 +74,7 @@ async def look_up(ctx: Context, asking: Asking) -> KnownUser | None:
     """Who has the address that asks; the asking is counted, and refused (`TooManyAttempts`) when it is too often."""
     async with ctx.service(writes=False) as reading:
         user = await queries.users.of_email(reading.db, asking.email)
-    is_known = user is not None and asking.knows(user.id)
-    await count_try(ctx, "mail", account=asking.email, is_known=is_known, most=MAILS_MAX)
+    await count_mail(ctx, asking.email, is_known=_is_known(asking, user))
     return user
 
 
@@ -86,7 +82,8 @@ async def send_mailing(ctx: Context, asking: Asking, user: KnownUser | None, mai
     """Write token and mail in a unit of their own; answers the challenge."""
     drawn = letters.draw(ctx, mailing.letter, asking.words)
     purpose = mailing.purpose
-    detail = {**mailing.detail, **origin_of(ctx), "return_to": asking.return_to}
+    said = {"return_to": asking.return_to, "known": _is_known(asking, user)}
+    detail = {**mailing.detail, **origin_of(ctx), **said}
     async with ctx.service() as working:
         await queries.tokens.forget_older(working.db, purpose.value, asking.email, most=PENDING_MAX - 1)
         await tokens.issue(
@@ -101,18 +98,35 @@ async def send_mailing(ctx: Context, asking: Asking, user: KnownUser | None, mai
     return mailing.drawn.id
 
 
-async def count_shown(ctx: Context, purpose: Purpose, shown: Shown) -> str | None:
-    """Count a try at a code before it is compared; answers the address it counts at. Links are not counted."""
+async def count_shown(ctx: Context, purpose: Purpose, shown: KeyShown) -> Tried:
+    """Count a try at a code before it is compared; links are not counted.
+
+    It counts at the address that asked, apart for what a browser asked for that was signed in there: who asks for
+    mails to somebody else's address, and types wrong codes, does not take the owner's tries.
+    """
     if shown.challenge is None or shown.token:
-        return None
+        return Tried()
     async with ctx.service(writes=False) as reading:
         found = await queries.tokens.of_challenge(reading.db, purpose.value, shown.challenge)
-    identifier = found.identifier if found else None
-    await tokens.count_code_try(ctx, shown.challenge, identifier)
-    return identifier
+    if found is None:
+        return await tokens.count_code_try(ctx, shown.challenge)
+    is_known = found.detail.get("known") is True
+    return await tokens.count_code_try(ctx, shown.challenge, found.identifier, is_known=is_known)
 
 
-async def use_up(ctx: Context, purpose: Purpose, shown: Shown) -> Token:
+async def find_shown(ctx: Context, purpose: Purpose, shown: KeyShown) -> Token:
+    """What is shown stands for, left unused, in the open unit; the try is counted before.
+
+    Raises `LinkExpired` for a link, `CodeWrong` for a code.
+    """
+    if shown.token:
+        return await tokens.find(ctx, purpose, shown.token)
+    if shown.challenge is None:
+        raise CodeWrong
+    return await tokens.find_code(ctx, purpose, shown.challenge, shown.code)
+
+
+async def use_up(ctx: Context, purpose: Purpose, shown: KeyShown) -> Token:
     """Use a mail's token up in the open unit. Raises `LinkExpired` for a link, `CodeWrong` for a code.
 
     The user is held before the token: whoever changes their ways in holds the user, and then takes tokens away.
@@ -151,7 +165,11 @@ def refuse_nobodys(token: Token) -> None:
         raise LinkExpired
 
 
-async def _found(ctx: Context, purpose: Purpose, shown: Shown) -> Token | None:
+def _is_known(asking: Asking, user: KnownUser | None) -> bool:
+    return user is not None and asking.knows(user.id)
+
+
+async def _found(ctx: Context, purpose: Purpose, shown: KeyShown) -> Token | None:
     if shown.token:
         return await tokens.find(ctx, purpose, shown.token)
     if shown.challenge is None:

@@ -7,11 +7,10 @@ import msgspec
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.kernel.problems import DatabaseConflict
-from tenantry.product import Password
 from tenantry.web import Translator
 
 from .. import letters, queries
-from ..errors import CredentialsWrong, PasswordNotFound, ProviderUnknown
+from ..errors import CredentialsWrong, PasswordNotFound
 from ..hashing import PasswordHashing, refuse_weak
 from ..letters import password as mails
 from ..limits import count_try, give_tries_back
@@ -21,7 +20,7 @@ from .admission import Admission, Proof, admit, hold_caller, refuse_closed
 from .mailed import Asking
 from .reset import ask_reset
 from .sessions import Started, renew_session
-from .ways_in import keep_a_way_in
+from .ways_in import keep_a_way_in, password_way
 
 METHOD = "password"
 _LOOKS = 3
@@ -32,14 +31,6 @@ class ProofAsked(msgspec.Struct, frozen=True):
     """The password was right, but nobody ever proved the address: a mail asks for that. `challenge` is its code's."""
 
     challenge: UUID
-
-
-def password_way(ctx: Context) -> Password:
-    """How this product takes passwords. Raises `ProviderUnknown` (404) when it takes none."""
-    found = ctx.product.way_in(Password)
-    if found is None:
-        raise ProviderUnknown
-    return found
 
 
 async def sign_in_with_password(
@@ -72,12 +63,15 @@ async def set_password(ctx: Context, password: str, words: Translator) -> Starte
     """Set or change the signed-in user's password; answers their session with its new token.
 
     Every other session ends, and what was mailed before is worth nothing. The owner is told by mail. `ctx` has no open
-    unit. Raises `ProviderUnknown`, `ConfirmationNeeded`, `PasswordWeak`, `HashingBusy`, `UserBanned`, `UserDeleted`.
+    unit. Raises `ProviderUnknown`, `ConfirmationNeeded`, `PasswordWeak`, `TooManyAttempts`, `HashingBusy`,
+    `UserBanned`, `UserDeleted`.
     """
     way = password_way(ctx)
     require_recent(ctx)
     never = (ctx.actor.email, ctx.actor.name, ctx.product.name)
     refuse_weak(password, length_min=way.length_min, never=never)
+    # Not given back: whoever is signed in could keep us hashing, and the owner's mailbox filling.
+    await count_try(ctx, "own password", account=str(ctx.user_id))
     hashed = await ctx.port(PasswordHashing).hash(password)
     drawn = {
         change: letters.draw(ctx, mails.changed_letter(ctx, words, change), words) for change in ("set", "changed")

@@ -6,9 +6,7 @@ one takes a lease on it first, in the database, for all workers; the others wait
 
 import asyncio
 import time
-from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +14,7 @@ import msgspec
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.kernel.crypto import SealBroken
+from tenantry.kernel.tasks import to_the_end
 
 from .. import queries
 from ..errors import ConnectionLost, ProviderAnswerInvalid, ProviderUnreachable
@@ -29,8 +28,6 @@ LEASE_SECONDS = 15
 WAIT_SECONDS = 8.0
 _PAUSE_SECONDS = 0.05
 _PURPOSE = "provider-token"
-
-T = TypeVar("T")
 
 
 async def provider_token(ctx: Context, user: UUID, provider: str) -> str:
@@ -49,7 +46,7 @@ async def provider_token(ctx: Context, user: UUID, provider: str) -> str:
         # What somebody else has just refreshed is taken as it is: where tokens are short, there is none better.
         is_fresh = seen is not None and stored.access_token != seen
         if stored.access_token is not None and _lasts(ctx, stored, timedelta(0) if is_fresh else NEARLY):
-            return _opened(ctx, stored.id, stored.access_token)
+            return open_token(ctx, stored.id, stored.access_token)
         if (found := await _refreshed_if_free(ctx, provider, stored)) is not None:
             return found
         seen = stored.access_token
@@ -84,16 +81,26 @@ def open_granted(ctx: Context, sealed: str, *, context: str) -> Granted:
     return msgspec.json.decode(ctx.runtime.vault.open(sealed, purpose=_PURPOSE, context=context), type=Granted)
 
 
+def open_token(ctx: Context, account: UUID, sealed: str) -> str:
+    """A sealed token of an account, in the clear. Raises `ConnectionLost` when no key opens it any more."""
+    try:
+        return ctx.runtime.vault.open(sealed, purpose=_PURPOSE, context=str(account)).decode()
+    except SealBroken as error:
+        raise ConnectionLost(internal=f"the tokens of account {account}: {error}") from error
+
+
 async def _refreshed_if_free(ctx: Context, provider: str, stored: StoredTokens) -> str | None:
     """A new access token; None while somebody else asks for one, or when a sign-in has brought other tokens."""
     asked = ctx.port(SignInProviders).get(provider)
-    if stored.refresh_token is None or asked is None:
+    # A provider that has another address than it had must not see the tokens of the old one.
+    if stored.refresh_token is None or asked is None or asked.issuer != stored.issuer.rstrip("/"):
         raise ConnectionLost(internal=f"{provider}: the access token has ended, and cannot be refreshed")
-    plain = _opened(ctx, stored.id, stored.refresh_token)
+    plain = open_token(ctx, stored.id, stored.refresh_token)
     async with ctx.service() as working:
         if not await queries.accounts.claim_refresh(working.db, stored.id, stored.refresh_token, seconds=LEASE_SECONDS):
             return None
-    return await _to_the_end(_refreshed(ctx, asked, stored.id, (stored.refresh_token, plain)))
+    # Also when the caller goes away: the successor of a used refresh token must be kept.
+    return await to_the_end(_refreshed(ctx, asked, stored.id, (stored.refresh_token, plain)))
 
 
 async def _refreshed(ctx: Context, asked: SignInProvider, account: UUID, refresh_token: tuple[str, str]) -> str | None:
@@ -133,18 +140,6 @@ async def _lost(ctx: Context, account: UUID, sealed: str) -> bool:
     return forgotten
 
 
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await, but let it finish when the caller goes away: the successor of a used refresh token must be kept."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # Looked at, so that the loop does not complain; there is nobody left to tell.
-        raise
-
-
 def _lasts(ctx: Context, stored: StoredTokens, longer: timedelta) -> bool:
     ends = stored.access_token_expires_at
     return ends is None or ends - ctx.clock.now() > longer
@@ -152,10 +147,3 @@ def _lasts(ctx: Context, stored: StoredTokens, longer: timedelta) -> bool:
 
 def _sealed(ctx: Context, account: UUID, token: str | None) -> str | None:
     return None if token is None else ctx.runtime.vault.seal(token, purpose=_PURPOSE, context=str(account))
-
-
-def _opened(ctx: Context, account: UUID, sealed: str) -> str:
-    try:
-        return ctx.runtime.vault.open(sealed, purpose=_PURPOSE, context=str(account)).decode()
-    except SealBroken as error:
-        raise ConnectionLost(internal=f"the tokens of account {account}: {error}") from error

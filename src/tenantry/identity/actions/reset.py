@@ -6,17 +6,31 @@ import msgspec
 
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
-from tenantry.product import Password
 from tenantry.web import Translator
 
 from .. import letters, queries, tokens
-from ..errors import CodeWrong, LinkExpired, ProviderUnknown
+from ..errors import LinkExpired
 from ..hashing import PasswordHashing, refuse_weak
 from ..letters import password as mails
+from ..limits import count_try, give_tries_back
 from ..queries.tokens import Token
+from ..queries.users import KnownUser
 from ..tokens import Purpose
 from .admission import as_user, prove_address, refuse_closed
-from .mailed import Asking, Mailing, Shown, count_shown, look_up, origin_of, refuse_nobodys, send_mailing, use_up
+from .mailed import (
+    Asking,
+    KeyShown,
+    Mailing,
+    count_shown,
+    find_shown,
+    look_up,
+    origin_of,
+    read_mailed,
+    refuse_nobodys,
+    send_mailing,
+    use_up,
+)
+from .ways_in import password_way
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -32,7 +46,7 @@ async def ask_reset(ctx: Context, asking: Asking) -> UUID:
     Who has no account, or a closed one, gets no mail; the answer is the same. Raises `ProviderUnknown` (404) where the
     product takes no passwords, and `TooManyAttempts` (429).
     """
-    _way(ctx)
+    password_way(ctx)
     user = await look_up(ctx, asking)
     is_open = user is not None and user.deleted_at is None and not user.is_banned(ctx.clock.now())
     drawn = tokens.draw(Purpose.RESET)
@@ -47,7 +61,7 @@ async def ask_reset(ctx: Context, asking: Asking) -> UUID:
     return await send_mailing(ctx, asking, user, Mailing(Purpose.RESET, drawn, letter, detail, is_open))
 
 
-async def reset_password(ctx: Context, shown: Shown, password: str, words: Translator) -> Done:
+async def reset_password(ctx: Context, shown: KeyShown, password: str, words: Translator) -> Done:
     """Give who shows a reset mail the password they choose. Nobody is signed in by it.
 
     Every session ends and everything that was mailed before is worth nothing; second factors stay. An address that was
@@ -55,55 +69,41 @@ async def reset_password(ctx: Context, shown: Shown, password: str, words: Trans
     unit. Raises `LinkExpired`, `CodeWrong`, `TooManyAttempts`, `PasswordWeak` (the mail is good as before),
     `HashingBusy`, `UserBanned`, `UserDeleted`.
     """
-    length_min = _way(ctx).length_min
+    length_min = password_way(ctx).length_min
     refuse_weak(password, length_min=length_min, never=(ctx.product.name,))
-    identifier = await count_shown(ctx, Purpose.RESET, shown)
-    if shown.challenge is not None and identifier is None:
-        raise CodeWrong
-    if shown.token:
-        await _read(ctx, shown.token)
+    tried = await count_shown(ctx, Purpose.RESET, shown)
+    async with ctx.service(writes=False) as reading:
+        user = await _whose(reading, await find_shown(reading, Purpose.RESET, shown))
+    # Only now is it known that the address is theirs, so only now are they told what it is too close to.
+    refuse_weak(password, length_min=length_min, never=(user.email, user.name))
+    # A mail that is good as before must not let its reader keep us hashing.
+    await count_try(ctx, "reset", account=str(user.id))
     hashed = await ctx.port(PasswordHashing).hash(password)
     drawn = letters.draw(ctx, mails.changed_letter(ctx, words, "reset"), words)
     async with ctx.service() as working:
         token = await use_up(working, Purpose.RESET, shown)
-        user_id = await _whose(working, token)
-        user = await refuse_closed(working, user_id)
-        # Only now is it known that the address is theirs, so only now are they told what it is too close to.
-        refuse_weak(password, length_min=length_min, never=(user.email, user.name))
+        user = await refuse_closed(working, (await _whose(working, token)).id)
         await prove_address(working, user)
         await queries.passwords.put(working.db, user.id, hashed)
         ended = await queries.sessions.end_all(working.db, user.id)
         await queries.tokens.forget_of_user(working.db, user.id)
         await audit(as_user(working, user.id), "password.reset", subject=("user", user.id), detail={"sessions": ended})
         await letters.post(working, user.email, drawn)
-    if identifier is not None:
-        await tokens.give_code_try_back(ctx, identifier)
+    await give_tries_back(ctx, tried)
     return Done(user.id, token.detail["return_to"])
 
 
 async def read_reset(ctx: Context, token: str) -> str:
     """Whose password a link lets be chosen: the address. Raises `LinkExpired`."""
-    return (await _read(ctx, token)).identifier
-
-
-async def _read(ctx: Context, token: str) -> Token:
-    async with ctx.service(writes=False) as reading:
-        found = await tokens.find(reading, Purpose.RESET, token)
+    found = await read_mailed(ctx, Purpose.RESET, token)
     refuse_nobodys(found)
-    return found
+    return found.identifier
 
 
-async def _whose(ctx: Context, token: Token) -> UUID:
+async def _whose(ctx: Context, token: Token) -> KnownUser:
     refuse_nobodys(token)
     owner = await queries.users.of_email(ctx.db, token.identifier)
     if owner is None or owner.id != token.user_id:
         # The user has another address by now.
         raise LinkExpired
-    return owner.id
-
-
-def _way(ctx: Context) -> Password:
-    found = ctx.product.way_in(Password)
-    if found is None:
-        raise ProviderUnknown
-    return found
+    return owner

@@ -16,9 +16,9 @@ from tenantry.kernel.problems import Unauthenticated
 from tenantry.kernel.retention import forget
 
 from .. import queries
+from ..devices import clipped
 from ..errors import SessionNotFound
 
-USER_AGENT_CHARACTERS_MAX = 500
 _NONE = UUID(int=0)
 
 
@@ -125,16 +125,3 @@ async def forget_expired_sessions(ctx: Context, _payload: dict[str, Any]) -> Non
     """Delete sessions that expired longer ago than they are kept."""
     kept = timedelta(days=ctx.settings.sessions_retention_days)
     await forget(ctx, queries.sessions.EXPIRED, before=ctx.clock.now() - kept)
-
-
-async def forget_expired_tokens(ctx: Context, _payload: dict[str, Any]) -> None:
-    """Delete verification tokens that have expired, and changes of address that rested on them."""
-    await forget(ctx, queries.tokens.EXPIRED, before=ctx.clock.now())
-    await forget(ctx, queries.addresses.EXPIRED, before=ctx.clock.now())
-
-
-def clipped(user_agent: str | None) -> str | None:
-    """What a browser says of itself, short and printable."""
-    if user_agent is None:
-        return None
-    return "".join(letter for letter in user_agent[:USER_AGENT_CHARACTERS_MAX] if letter.isprintable()) or None

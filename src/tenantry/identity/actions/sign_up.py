@@ -27,8 +27,8 @@ from .admission import Proof, admit
 from .mailed import (
     Asking,
     Entered,
+    KeyShown,
     Mailing,
-    Shown,
     count_shown,
     look_up,
     origin_of,
@@ -38,6 +38,8 @@ from .mailed import (
     use_up,
 )
 from .registration import register
+
+_TRIES_AT = "sign-up password"
 
 
 class SignUp(msgspec.Struct, frozen=True):
@@ -102,13 +104,13 @@ async def ask_to_sign_up(ctx: Context, asking: Asking, chosen: Chosen) -> UUID:
     return await send_mailing(ctx, asking, user, Mailing(Purpose.SIGN_UP, drawn, letter, detail, _is_open(ctx, user)))
 
 
-async def sign_up_by_mail(ctx: Context, shown: Shown, finish: Finish, *, old_token: str | None) -> Entered:
+async def sign_up_by_mail(ctx: Context, shown: KeyShown, finish: Finish, *, old_token: str | None) -> Entered:
     """Make the account that a mail's link or code stands for, and sign in; `ctx` has no open unit.
 
     Raises `LinkExpired`, `CodeWrong`, `TooManyAttempts`, `SignUpPasswordNeeded`, `SignUpPasswordWrong`,
     `PasswordWeak`, and `AccountExists` for who got an account another way meanwhile.
     """
-    identifier = await count_shown(ctx, Purpose.SIGN_UP, shown)
+    tried = await count_shown(ctx, Purpose.SIGN_UP, shown)
     hashed = await _hash_from_elsewhere(ctx, shown, finish)
     try:
         entered = await _signed_up(ctx, shown, hashed, old_token)
@@ -117,12 +119,11 @@ async def sign_up_by_mail(ctx: Context, shown: Shown, finish: Finish, *, old_tok
             entered = await _signed_up(ctx, shown, hashed, old_token)
         except UniqueViolation as again:
             raise DatabaseConflict(internal=f"sign-up collided twice on {again.constraint}") from again
-    if identifier is not None:
-        await tokens.give_code_try_back(ctx, identifier)
+    await give_tries_back(ctx, tried)
     return entered
 
 
-async def _signed_up(ctx: Context, shown: Shown, hashed: str | None, old_token: str | None) -> Entered:
+async def _signed_up(ctx: Context, shown: KeyShown, hashed: str | None, old_token: str | None) -> Entered:
     async with ctx.service() as working:
         token = await use_up(working, Purpose.SIGN_UP, shown)
         refuse_nobodys(token)
@@ -139,7 +140,7 @@ async def _signed_up(ctx: Context, shown: Shown, hashed: str | None, old_token: 
         return Entered(admission, token.detail["return_to"])
 
 
-async def _hash_from_elsewhere(ctx: Context, shown: Shown, finish: Finish) -> str | None:
+async def _hash_from_elsewhere(ctx: Context, shown: KeyShown, finish: Finish) -> str | None:
     """The hash of a newly chosen password; None to keep the first one, which whoever comes has shown to know."""
     if not shown.token:
         return None
@@ -151,10 +152,11 @@ async def _hash_from_elsewhere(ctx: Context, shown: Shown, finish: Finish) -> st
         if way is None:
             raise ProviderUnknown
         _refuse_weak(ctx, way, token.identifier, Chosen(token.detail["name"], finish.new_password), "new_password")
+        await count_try(ctx, _TRIES_AT, account=token.identifier)
         return await ctx.port(PasswordHashing).hash(finish.new_password)
     if finish.password is None:
         raise SignUpPasswordNeeded
-    tried = await count_try(ctx, "sign-up password", account=token.identifier)
+    tried = await count_try(ctx, _TRIES_AT, account=token.identifier)
     right, _ = await ctx.port(PasswordHashing).verify(finish.password, token.detail["hash"])
     if not right:
         raise SignUpPasswordWrong

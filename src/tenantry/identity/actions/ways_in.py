@@ -1,4 +1,4 @@
-"""What a person can sign in with, so that the last way in is never taken away."""
+"""What a person can sign in with here, so that the last way in is never taken away."""
 
 from uuid import UUID
 
@@ -6,9 +6,17 @@ from tenantry.kernel import Context
 from tenantry.product import MagicLink, Passkey, Password
 
 from .. import queries
-from ..errors import LastWayIn
+from ..errors import LastWayIn, ProviderUnknown
 from ..providers.base import SignInProviders
 from ..queries.accounts import Account
+
+
+def password_way(ctx: Context) -> Password:
+    """How this product takes passwords. Raises `ProviderUnknown` (404) when it takes none."""
+    found = ctx.product.way_in(Password)
+    if found is None:
+        raise ProviderUnknown
+    return found
 
 
 async def keep_a_way_in(ctx: Context, user: UUID) -> None:

@@ -17,6 +17,7 @@ from ..doors import from_our_pages
 from ..errors import (
     AccountNotFound,
     AccountTaken,
+    ConfirmationNeeded,
     IssuerChanged,
     LastWayIn,
     LinkExpired,
@@ -27,7 +28,6 @@ from ..errors import (
     UserBanned,
     UserDeleted,
 )
-from ..recent import ConfirmationNeeded
 
 router = APIRouter(tags=["identity"])
 
@@ -35,10 +35,11 @@ _CHANGE = (ConfirmationNeeded, CrossSiteRefused, Unauthenticated, UserBanned, Us
 
 
 class ConnectedAccount(BaseModel):
-    """An account at a provider that the user signs in with."""
+    """An account at a provider that the user signs in with; `provider_account_id` is what it calls the user."""
 
     id: UUID
     provider: str
+    provider_account_id: str
     email: str | None
     created_at: datetime
     last_used_at: datetime | None
@@ -48,6 +49,7 @@ class ConnectedAccount(BaseModel):
         return cls(
             id=account.id,
             provider=account.provider,
+            provider_account_id=account.provider_account_id,
             email=account.email,
             created_at=account.created_at,
             last_used_at=account.last_used_at,

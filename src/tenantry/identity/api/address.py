@@ -16,8 +16,8 @@ from .. import cookies, queries
 from ..actions import address as actions
 from ..bearer import presented_token
 from ..doors import from_our_pages
-from ..errors import AddressTaken, AddressUnchanged, LinkExpired, UserBanned, UserDeleted
-from ..recent import ConfirmationNeeded, require_recent
+from ..errors import AddressTaken, AddressUnchanged, ConfirmationNeeded, LinkExpired, UserBanned, UserDeleted
+from ..recent import require_recent
 from ..tokens import Purpose
 from .fields import EmailAddress
 

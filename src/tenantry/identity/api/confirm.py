@@ -72,7 +72,7 @@ async def read_ways(request: Request, ctx: SignedIn) -> Confirmation:
 )
 async def confirm(body: ProofShown, request: Request, ctx: SignedIn) -> Response:
     """Take a proof: what asks for a recent one works for ten minutes. The session gets a new token."""
-    return confirmed(request, ctx, await confirming.confirm(ctx, _shown(body, request, ctx)))
+    return confirmed(request, ctx, await confirming.confirm(ctx, _shown(body, request, ctx), gettext(request)))
 
 
 @router.post("/mail", status_code=204, responses=problems(*_REFUSED))

@@ -9,8 +9,7 @@ from tenantry.web import CrossSiteRefused, gettext
 
 from .. import queries
 from ..actions import recovery_codes, totp
-from ..errors import CodeWrong, FactorNotFound, FactorsMissing, UserBanned, UserDeleted
-from ..recent import ConfirmationNeeded
+from ..errors import CodeWrong, ConfirmationNeeded, FactorNotFound, FactorsMissing, UserBanned, UserDeleted
 from .second_factor import Code
 
 router = APIRouter(prefix="/v1/me", tags=["identity"])

@@ -11,11 +11,11 @@ from tenantry.web import CrossSiteRefused
 from ..actions import magic_link as actions
 from ..asked import Asked
 from ..bearer import presented_token
-from ..doors import from_our_pages
+from ..doors import asking_of, from_our_pages
 from ..errors import CodeWrong, LinkExpired, ProviderUnknown, UserBanned, UserDeleted
 from ..tokens import Purpose
 from .fields import EmailAddress
-from .mailed import MailSent, MailShown, ReturnTo, asking_of, mail_sent
+from .mailed import MailSent, MailShown, ReturnTo, mail_sent
 from .signing import SignInAnswer, admitted
 
 router = APIRouter(prefix="/v1/auth/magic-link", tags=["identity"])

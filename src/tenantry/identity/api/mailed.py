@@ -1,19 +1,16 @@
 """What the JSON doors share whose flows send a mail."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tenantry.kernel import Context
-from tenantry.web import gettext, safe_return_path
 
-from .. import known_device
-from ..actions.mailed import Asking, Shown
+from ..actions.mailed import KeyShown
 from ..asked import Asked, keep_asked
 from .signing import Deliver
 
@@ -48,15 +45,11 @@ class MailShown(BaseModel):
             raise ValueError("Send the challenge with the code.")
         return self
 
-    def shown(self) -> Shown:
+    def shown(self) -> KeyShown:
         """The same for the actions. A challenge beside a token says only who asked."""
-        return Shown(self.token) if self.token is not None else Shown(challenge=self.challenge, code=self.code or "")
-
-
-def asking_of(request: Request, ctx: Context, email: str, return_to: str) -> Asking:
-    """Who asks for a mail."""
-    knows = partial(known_device.knows, request, ctx=ctx)
-    return Asking(email, safe_return_path(return_to), gettext(request), knows)
+        return (
+            KeyShown(self.token) if self.token is not None else KeyShown(challenge=self.challenge, code=self.code or "")
+        )
 
 
 def mail_sent(ctx: Context, asked: Asked) -> Response:

@@ -9,7 +9,7 @@ from tenantry.kernel import Context, Open, problems
 from tenantry.kernel import SignedIn as Caller
 from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.kernel.problems import Invalid, Unauthenticated
-from tenantry.web import CrossSiteRefused
+from tenantry.web import CrossSiteRefused, gettext
 
 from .. import cookies
 from ..actions import confirming, passkeys
@@ -101,6 +101,7 @@ async def pass_with_passkey(body: HalfCredential, request: Request, ctx: Open) -
         passkey(ctx, half_purport(half), body.brought()),
         old_token=presented_token(request, ctx.settings)[0],
         is_known=knows(request, half.user_id, ctx=ctx),
+        words=gettext(request),
     )
     return admitted(request, ctx, started, deliver=body.deliver)
 
@@ -123,7 +124,7 @@ async def ask_confirmation(response: Response, ctx: Caller) -> CeremonyBegun:
 async def confirm_with_passkey(body: CredentialShown, request: Request, ctx: Caller) -> Response:
     """Confirm with a passkey: what asks for a recent proof works for ten minutes. The session gets a new token."""
     shown = passkey(ctx, confirm_purport(ctx), body.brought())
-    return confirmed(request, ctx, await confirming.confirm(ctx, shown))
+    return confirmed(request, ctx, await confirming.confirm(ctx, shown, gettext(request)))
 
 
 async def _half(request: Request, ctx: Context, token: str | None) -> Half:

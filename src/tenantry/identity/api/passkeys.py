@@ -15,6 +15,7 @@ from .. import queries
 from ..actions import passkeys as actions
 from ..actions.passkey_proofs import Begun, Brought
 from ..errors import (
+    ConfirmationNeeded,
     LastWayIn,
     PasskeyExpired,
     PasskeyNotFound,
@@ -26,7 +27,6 @@ from ..errors import (
     UserDeleted,
 )
 from ..names import PASSKEY_NAME_CHARACTERS_MAX, passkey_name
-from ..recent import ConfirmationNeeded
 
 router = APIRouter(prefix="/v1/me/passkeys", tags=["identity"])
 

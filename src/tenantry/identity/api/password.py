@@ -15,13 +15,14 @@ from tenantry.web import CrossSiteRefused, gettext
 from .. import cookies
 from ..actions import password as actions
 from ..actions import reset
-from ..actions.mailed import Shown
+from ..actions.mailed import KeyShown
 from ..asked import Asked, drop_asked
 from ..bearer import bearer_of, presented_token
-from ..doors import from_our_pages
+from ..doors import asking_of, from_our_pages
 from ..errors import (
     AddressUnproven,
     CodeWrong,
+    ConfirmationNeeded,
     CredentialsWrong,
     LastWayIn,
     LinkExpired,
@@ -31,10 +32,9 @@ from ..errors import (
     UserDeleted,
 )
 from ..hashing import PASSWORD_CHARACTERS_MAX, HashingBusy, PasswordWeak
-from ..recent import ConfirmationNeeded
 from ..tokens import Purpose
 from .fields import EmailAddress
-from .mailed import Challenge, MailSent, ReturnTo, asking_of, mail_sent
+from .mailed import Challenge, MailSent, ReturnTo, mail_sent
 from .signing import Deliver, SignInAnswer, admitted
 
 router = APIRouter(tags=["identity"])
@@ -149,7 +149,7 @@ async def ask_reset(body: ResetWanted, request: Request, ctx: Open) -> Response:
 async def reset_password(body: ResetShown, request: Request, ctx: Open) -> Response:
     """Set the new password; each mail works once. Every session ends, and one signs in with it afterwards."""
     from_our_pages(request, ctx)
-    shown = Shown(body.token or "", body.challenge, body.code or "")
+    shown = KeyShown(body.token or "", body.challenge, body.code or "")
     await reset.reset_password(ctx, shown, body.password, gettext(request))
     response = Response(status_code=204)
     drop_asked(response, request, ctx=ctx)
@@ -157,7 +157,9 @@ async def reset_password(body: ResetShown, request: Request, ctx: Open) -> Respo
 
 
 @router.put(
-    "/v1/me/password", response_model=PasswordSaved, responses=problems(*_CHANGE, HashingBusy, Invalid, PasswordWeak)
+    "/v1/me/password",
+    response_model=PasswordSaved,
+    responses=problems(*_CHANGE, HashingBusy, Invalid, PasswordWeak, TooManyAttempts),
 )
 async def set_password(body: NewPassword, request: Request, ctx: SignedIn) -> Response:
     """Set or change one's password. Needs a recent proof; every other session ends, this one gets a new token."""

@@ -63,5 +63,6 @@ async def pass_with_code(body: SecondFactorShown, request: Request, ctx: Open) -
         body.shown(ctx, request),
         old_token=presented_token(request, ctx.settings)[0],
         is_known=knows(request, half.user_id, ctx=ctx),
+        words=gettext(request),
     )
     return admitted(request, ctx, started, deliver=body.deliver)

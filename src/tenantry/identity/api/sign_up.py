@@ -14,7 +14,7 @@ from ..actions import sign_up as actions
 from ..actions.sign_up import Chosen, Finish
 from ..asked import Asked, read_asked
 from ..bearer import presented_token
-from ..doors import from_our_pages
+from ..doors import asking_of, from_our_pages
 from ..errors import (
     AccountExists,
     CodeWrong,
@@ -29,7 +29,7 @@ from ..hashing import HashingBusy, PasswordWeak
 from ..names import NAME_CHARACTERS_MAX, person_name
 from ..tokens import Purpose
 from .fields import EmailAddress
-from .mailed import MailSent, MailShown, ReturnTo, asking_of, mail_sent
+from .mailed import MailSent, MailShown, ReturnTo, mail_sent
 from .signing import SignInAnswer, admitted
 
 router = APIRouter(prefix="/v1/auth/sign-up", tags=["identity"])

@@ -20,6 +20,7 @@ PASSWORD_CHARACTERS_MAX = 256
 AT_ONCE = 2
 WAITING_MAX = 64
 WRONG_SECONDS_MAX = 1.0
+_LAST_SECONDS = 0.01
 _SCHEMES = f"{__package__}.schemes"
 
 
@@ -79,7 +80,7 @@ class PasswordHashing:
             self._longest = max(self._longest, min(seconds, WRONG_SECONDS_MAX))
         if not is_right:
             # Outside the threads: who waits keeps nobody from hashing.
-            await asyncio.sleep(max(0.0, self._longest - seconds))
+            await _wait(self._longest - seconds)
         return is_right, better
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -99,3 +100,10 @@ class PasswordHashing:
         self._inside -= 1
         if not future.cancelled():
             future.exception()
+
+
+async def _wait(seconds: float) -> None:
+    """Sleep, as late for a short time as for a long one: Linux lets a sleep end late by a share of its length."""
+    until = monotonic() + seconds
+    await asyncio.sleep(max(0.0, seconds - _LAST_SECONDS))
+    await asyncio.sleep(max(0.0, until - monotonic()))

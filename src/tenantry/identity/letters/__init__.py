@@ -44,6 +44,16 @@ async def post(ctx: Context, recipient: str, drawn: Drawn, *, wanted: bool = Tru
     await send_mail(ctx, recipient, drawn.subject, text=drawn.text, html=drawn.html, wanted=wanted)
 
 
+def told(ctx: Context, words: Translator, section: str, subject: str, *said: str) -> Letter:
+    """What an owner is told once it has happened, with the way to a section of their settings."""
+    return Letter(
+        subject,
+        said,
+        action=(words("Look at your settings"), f"{ctx.settings.public_url}/settings#{section}"),
+        closing=[words("Was it not you? Then sign out everywhere else there, and change how you sign in.")],
+    )
+
+
 def key_of(ctx: Context, issued: Issued) -> Key:
     """A token as its mail brings it."""
     return Key(mailed_link(ctx, issued.token), issued.code)

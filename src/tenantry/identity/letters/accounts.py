@@ -3,13 +3,18 @@
 from tenantry.kernel import Context
 from tenantry.web import Letter, Translator
 
+from . import told
+
+ABOUT = "accounts"
+"""The section of the settings that these letters speak of."""
+
 
 def connected(ctx: Context, words: Translator, label: str) -> Letter:
     """An account of a provider was connected."""
     said = words(
         "From now on you can sign in to %(product)s with %(provider)s.", product=ctx.product.name, provider=label
     )
-    return _told(ctx, words, words("%(provider)s was connected", provider=label), said)
+    return told(ctx, words, ABOUT, words("%(provider)s was connected", provider=label), said)
 
 
 def disconnected(ctx: Context, words: Translator, label: str) -> Letter:
@@ -19,13 +24,4 @@ def disconnected(ctx: Context, words: Translator, label: str) -> Letter:
         product=ctx.product.name,
         provider=label,
     )
-    return _told(ctx, words, words("%(provider)s was disconnected", provider=label), said)
-
-
-def _told(ctx: Context, words: Translator, subject: str, said: str) -> Letter:
-    return Letter(
-        subject,
-        [said],
-        action=(words("Look at your settings"), f"{ctx.settings.public_url}/settings#accounts"),
-        closing=[words("Was it not you? Then sign out everywhere else there, and change how you sign in.")],
-    )
+    return told(ctx, words, ABOUT, words("%(provider)s was disconnected", provider=label), said)

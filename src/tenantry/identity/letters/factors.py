@@ -3,6 +3,11 @@
 from tenantry.kernel import Context
 from tenantry.web import Letter, Translator
 
+from . import told
+
+ABOUT = "second-factor"
+"""The section of the settings that these letters speak of."""
+
 FEW_CODES = 3
 """From so few left on, one is told to make new ones."""
 
@@ -15,7 +20,7 @@ def app_added(ctx: Context, words: Translator, *, is_new: bool) -> Letter:
         if is_new
         else words("From now on, the codes of your new authenticator app count, and the old app's do not.")
     )
-    return _told(ctx, words, words("An authenticator app was set up"), said)
+    return told(ctx, words, ABOUT, words("An authenticator app was set up"), said)
 
 
 def app_removed(ctx: Context, words: Translator, *, is_last: bool) -> Letter:
@@ -28,13 +33,13 @@ def app_removed(ctx: Context, words: Translator, *, is_last: bool) -> Letter:
         if is_last
         else words("Signing in to %(product)s asks for no codes of an app any more.", product=name)
     )
-    return _told(ctx, words, words("Your authenticator app was removed"), said)
+    return told(ctx, words, ABOUT, words("Your authenticator app was removed"), said)
 
 
 def codes_replaced(ctx: Context, words: Translator) -> Letter:
     """There are new recovery codes."""
     said = words("The ones you had for %(product)s no longer work.", product=ctx.product.name)
-    return _told(ctx, words, words("New recovery codes were made"), said)
+    return told(ctx, words, ABOUT, words("New recovery codes were made"), said)
 
 
 def code_used(ctx: Context, words: Translator, left: int) -> Letter:
@@ -42,7 +47,34 @@ def code_used(ctx: Context, words: Translator, left: int) -> Letter:
     said = words("It stood in for your second factor at %(product)s.", product=ctx.product.name)
     rest = words.plural("%(num)d code is left.", "%(num)d codes are left.", left)
     more = [words("Make new ones in your settings before they are used up.")] if left <= FEW_CODES else []
-    return _told(ctx, words, words("A recovery code was used"), said, rest, *more)
+    return told(ctx, words, ABOUT, words("A recovery code was used"), said, rest, *more)
+
+
+def guessed(ctx: Context, words: Translator, origin: str) -> Letter:
+    """Many wrong codes were entered, by somebody who got so far that they were asked for one."""
+    name = ctx.product.name
+    return Letter(
+        words("Somebody is guessing your codes"),
+        [
+            words(
+                "Somebody was asked for a code of your second factor at %(product)s, and entered wrong ones again and "
+                "again: %(origin)s.",
+                product=name,
+                origin=origin,
+            ),
+            words(
+                "To be asked for it, one needs your password, your mails or your account at a provider, or is signed "
+                "in as you. Was it not you? Then choose another password, and sign out everywhere else in your "
+                "settings."
+            ),
+            words(
+                "Where that happened no more of these codes are taken for a while, at most until tomorrow. In a "
+                "browser you were signed in with before, or with another second factor, you get in nevertheless."
+            ),
+        ],
+        action=(words("Look at your settings"), f"{ctx.settings.public_url}/settings#{ABOUT}"),
+        closing=[words("You hear of this once a day at most.")],
+    )
 
 
 def confirmation_code(ctx: Context, words: Translator, code: str) -> Letter:
@@ -58,13 +90,4 @@ def confirmation_code(ctx: Context, words: Translator, code: str) -> Letter:
                 "everywhere else in your settings."
             )
         ],
-    )
-
-
-def _told(ctx: Context, words: Translator, subject: str, *said: str) -> Letter:
-    return Letter(
-        subject,
-        said,
-        action=(words("Look at your settings"), f"{ctx.settings.public_url}/settings#second-factor"),
-        closing=[words("Was it not you? Then sign out everywhere else there, and change how you sign in.")],
     )

@@ -3,6 +3,11 @@
 from tenantry.kernel import Context
 from tenantry.web import Letter, Translator
 
+from . import told
+
+ABOUT = "passkeys"
+"""The section of the settings that these letters speak of."""
+
 
 def added(ctx: Context, words: Translator, name: str) -> Letter:
     """A passkey was added."""
@@ -11,7 +16,7 @@ def added(ctx: Context, words: Translator, name: str) -> Letter:
         product=ctx.product.name,
         name=name,
     )
-    return _told(ctx, words, words("A passkey was added"), said)
+    return told(ctx, words, ABOUT, words("A passkey was added"), said)
 
 
 def removed(ctx: Context, words: Translator, name: str) -> Letter:
@@ -22,13 +27,4 @@ def removed(ctx: Context, words: Translator, name: str) -> Letter:
         product=ctx.product.name,
         name=name,
     )
-    return _told(ctx, words, words("A passkey was removed"), said)
-
-
-def _told(ctx: Context, words: Translator, subject: str, said: str) -> Letter:
-    return Letter(
-        subject,
-        [said],
-        action=(words("Look at your settings"), f"{ctx.settings.public_url}/settings#passkeys"),
-        closing=[words("Was it not you? Then sign out everywhere else there, and change how you sign in.")],
-    )
+    return told(ctx, words, ABOUT, words("A passkey was removed"), said)

@@ -39,7 +39,7 @@ async def confirm(request: Request, ctx: SignedIn) -> Response:
     back = safe_return_path(given.get("return_to"), _SETTINGS)
     shown = _shown(request, ctx, given)
     try:
-        started = await confirming.confirm(ctx, shown)
+        started = await confirming.confirm(ctx, shown, gettext(request))
     except (CodeWrong, OtherProofNeeded, PasswordWrong, TooManyAttempts) as problem:
         return await confirm_page(request, ctx, back, problem=problem, kind=shown.kind)
     response = RedirectResponse(back, status_code=303)

@@ -6,19 +6,17 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from tenantry.kernel import Context, Open, Problem
-from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.web import gettext, page, safe_return_path
 
 from .. import cookies
 from ..actions import magic_link as actions
-from ..actions.mailed import Shown, asked_from, read_mailed
+from ..actions.mailed import KeyShown, asked_from, read_mailed
 from ..asked import Asked
-from ..doors import from_our_pages
-from ..errors import CodeWrong
+from ..doors import asking_of, from_our_pages
 from ..providers.profiles import clean_email
 from ..tokens import Purpose
 from .failing import failed
-from .mailed import asking_of, challenge_here, code_refused, go_in, sent_page, to_sent
+from .mailed import challenge_here, enter_by_code, go_in, show_sent, to_sent
 from .sign_in_page import sign_in_page
 from .verify import Form as Sent
 from .verify import MailedFlow
@@ -60,22 +58,12 @@ async def _show_link(request: Request, ctx: Context, token: str) -> Response:
 
 async def _use_link(request: Request, ctx: Context, form: Sent) -> Response:
     old_token = cookies.session_token(request, ctx.settings)
-    entered = await actions.sign_in_by_link(ctx, Shown(form.get("token", "")), old_token=old_token)
+    entered = await actions.sign_in_by_link(ctx, KeyShown(form.get("token", "")), old_token=old_token)
     return go_in(request, ctx, entered)
-
-
-async def _show_sent(request: Request, ctx: Context, asked: Asked) -> Response:
-    return sent_page(request, ctx, asked)
 
 
 async def _use_code(request: Request, ctx: Context, asked: Asked, form: Sent) -> Response:
-    shown = Shown(challenge=asked.challenge, code=form.get("code", ""))
-    old_token = cookies.session_token(request, ctx.settings)
-    try:
-        entered = await actions.sign_in_by_link(ctx, shown, old_token=old_token)
-    except (CodeWrong, TooManyAttempts) as problem:
-        return code_refused(request, ctx, asked, problem)
-    return go_in(request, ctx, entered)
+    return await enter_by_code(request, ctx, asked, form, actions.sign_in_by_link)
 
 
-FLOWS = {Purpose.SIGN_IN: MailedFlow(_show_link, _use_link, _show_sent, _use_code)}
+FLOWS = {Purpose.SIGN_IN: MailedFlow(_show_link, _use_link, show_sent, _use_code)}

@@ -1,24 +1,28 @@
 """What the pages share whose flows send a mail: "look into your mailbox", and whose browser asked for it."""
 
-from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Problem
+from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.web import gettext, page
 
-from .. import known_device
-from ..actions.mailed import Asking, Entered
+from .. import cookies
+from ..actions.mailed import Entered, KeyShown
 from ..asked import Asked, drop_asked, keep_asked, read_asked
+from ..errors import CodeWrong
 from ..tokens import Purpose
 from .letting_in import let_in
+from .verify import Form
 
 
-def asking_of(request: Request, ctx: Context, email: str, return_to: str) -> Asking:
-    """Who asks for a mail."""
-    return Asking(email, return_to, gettext(request), partial(known_device.knows, request, ctx=ctx))
+class Enter(Protocol):
+    """An action that lets a person in who shows what a mail brought."""
+
+    async def __call__(self, ctx: Context, shown: KeyShown, /, *, old_token: str | None) -> Entered: ...
 
 
 def to_sent(ctx: Context, asked: Asked) -> Response:
@@ -44,11 +48,19 @@ def sent_page(request: Request, ctx: Context, asked: Asked, *, error: str = "", 
     return response
 
 
-def code_refused(request: Request, ctx: Context, asked: Asked, problem: Problem) -> Response:
-    """The same page with what was wrong about the code."""
-    response = sent_page(request, ctx, asked, error=gettext(request)(problem.title), status=problem.status)
-    response.headers.update(problem.headers)
-    return response
+async def show_sent(request: Request, ctx: Context, asked: Asked) -> Response:
+    """What `/auth/sent` shows of a flow whose mail lets a person in."""
+    return sent_page(request, ctx, asked)
+
+
+async def enter_by_code(request: Request, ctx: Context, asked: Asked, form: Form, enter: Enter) -> Response:
+    """Let a person in by a mail's code, or show the page again with what was wrong about it."""
+    shown = KeyShown(challenge=asked.challenge, code=form.get("code", ""))
+    try:
+        entered = await enter(ctx, shown, old_token=cookies.session_token(request, ctx.settings))
+    except (CodeWrong, TooManyAttempts) as problem:
+        return _code_refused(request, ctx, asked, problem)
+    return go_in(request, ctx, entered)
 
 
 def challenge_here(request: Request, ctx: Context, purpose: Purpose) -> UUID | None:
@@ -61,4 +73,10 @@ def go_in(request: Request, ctx: Context, entered: Entered) -> Response:
     """Let a person in who showed a mail; the browser's note of it has served."""
     response = let_in(request, ctx, entered.admission, entered.return_to)
     drop_asked(response, request, ctx=ctx)
+    return response
+
+
+def _code_refused(request: Request, ctx: Context, asked: Asked, problem: Problem) -> Response:
+    response = sent_page(request, ctx, asked, error=gettext(request)(problem.title), status=problem.status)
+    response.headers.update(problem.headers)
     return response

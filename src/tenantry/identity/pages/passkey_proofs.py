@@ -63,6 +63,7 @@ async def pass_with_passkey(
             passkey(ctx, half_purport(half), brought(challenge, credential)),
             old_token=cookies.session_token(request, ctx.settings),
             is_known=knows(request, half.user_id, ctx=ctx),
+            words=gettext(request),
         )
     except (*_WRONG, TooManyAttempts) as problem:
         return factor_page(request, half, back, problem=problem, kind="passkey")
@@ -79,7 +80,7 @@ async def confirm_with_passkey(
     back = safe_return_path(return_to, "/settings")
     try:
         shown = passkey(ctx, confirm_purport(ctx), brought(challenge, credential))
-        started = await confirming.confirm(ctx, shown)
+        started = await confirming.confirm(ctx, shown, gettext(request))
     except (*_WRONG, OtherProofNeeded, TooManyAttempts) as problem:
         return await confirm_page(request, ctx, back, problem=problem, kind="passkey")
     response = RedirectResponse(back, status_code=303)

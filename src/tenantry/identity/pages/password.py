@@ -13,8 +13,9 @@ from tenantry.web import gettext, page, safe_return_path
 
 from .. import cookies
 from ..actions import password as actions
+from ..actions.ways_in import password_way
 from ..asked import Asked
-from ..doors import from_our_pages
+from ..doors import asking_of, from_our_pages
 from ..errors import CredentialsWrong
 from ..hashing import HashingBusy, PasswordWeak
 from ..providers.profiles import clean_email
@@ -22,7 +23,7 @@ from ..recent import confirm_first
 from ..tokens import Purpose
 from .failing import failed
 from .letting_in import let_in
-from .mailed import asking_of, to_sent
+from .mailed import to_sent
 from .sign_in_page import sign_in_page
 
 _PATH = "/settings/password"
@@ -76,8 +77,8 @@ async def change_password(request: Request, ctx: SignedIn, password: Annotated[s
         started = await actions.set_password(ctx, password, _)
     except PasswordWeak as weak:
         return await _form(request, ctx, error=weak.told(_), problem=weak)
-    except HashingBusy as busy:
-        return await _form(request, ctx, error=_(busy.title), problem=busy)
+    except (HashingBusy, TooManyAttempts) as refused:
+        return await _form(request, ctx, error=_(refused.title), problem=refused)
     response = RedirectResponse("/settings?done=password#password", status_code=303)
     cookies.keep_session(response, started.token, ctx=ctx)
     return response
@@ -96,7 +97,7 @@ async def remove_password(request: Request, ctx: SignedIn) -> Response:
 
 
 async def _form(request: Request, ctx: Context, *, error: str = "", problem: Problem | None = None) -> Response:
-    way = actions.password_way(ctx)
+    way = password_way(ctx)
     response = page(
         request,
         "identity/password/own.html",

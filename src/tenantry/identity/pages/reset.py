@@ -12,16 +12,16 @@ from tenantry.web import gettext, page, safe_return_path
 
 from .. import cookies, known_device
 from ..actions import reset as actions
-from ..actions.mailed import Shown
-from ..actions.password import password_way
+from ..actions.mailed import KeyShown
+from ..actions.ways_in import password_way
 from ..asked import Asked, drop_asked
-from ..doors import from_our_pages
+from ..doors import asking_of, from_our_pages
 from ..errors import CodeWrong
 from ..hashing import HashingBusy, PasswordWeak
 from ..providers.profiles import clean_email
 from ..tokens import Purpose
 from .failing import failed
-from .mailed import asking_of, to_sent
+from .mailed import to_sent
 from .verify import Form as Sent
 from .verify import MailedFlow
 
@@ -79,7 +79,7 @@ async def _show_sent(request: Request, ctx: Context, asked: Asked) -> Response:
 
 
 async def _use_code(request: Request, ctx: Context, asked: Asked, form: Sent) -> Response:
-    shown = Shown(challenge=asked.challenge, code=form.get("code", ""))
+    shown = KeyShown(challenge=asked.challenge, code=form.get("code", ""))
     try:
         return await _reset(request, ctx, shown, form)
     except PasswordWeak as weak:
@@ -96,17 +96,17 @@ async def _show_link(request: Request, ctx: Context, token: str) -> Response:
 async def _use_link(request: Request, ctx: Context, form: Sent) -> Response:
     token = form.get("token", "")
     try:
-        return await _reset(request, ctx, Shown(token=token), form)
+        return await _reset(request, ctx, KeyShown(token=token), form)
     except PasswordWeak as weak:
         return await _linked(request, ctx, token, error=weak.told(gettext(request)), problem=weak)
-    except HashingBusy as busy:
-        return await _linked(request, ctx, token, error=gettext(request)(busy.title), problem=busy)
+    except (HashingBusy, TooManyAttempts) as refused:
+        return await _linked(request, ctx, token, error=gettext(request)(refused.title), problem=refused)
 
 
 FLOWS = {Purpose.RESET: MailedFlow(_show_link, _use_link, _show_sent, _use_code)}
 
 
-async def _reset(request: Request, ctx: Context, shown: Shown, form: Sent) -> Response:
+async def _reset(request: Request, ctx: Context, shown: KeyShown, form: Sent) -> Response:
     done = await actions.reset_password(ctx, shown, form.get("password", ""), gettext(request))
     query = urlencode({"done": "reset", "return_to": safe_return_path(done.return_to)})
     response = RedirectResponse(f"/signin?{query}", status_code=303)

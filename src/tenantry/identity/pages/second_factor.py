@@ -57,6 +57,7 @@ async def pass_with_code(
             shown,
             old_token=cookies.session_token(request, ctx.settings),
             is_known=knows(request, half.user_id, ctx=ctx),
+            words=gettext(request),
         )
     except (CodeWrong, TooManyAttempts) as problem:
         return factor_page(request, half, back, problem=problem, kind=shown.kind)

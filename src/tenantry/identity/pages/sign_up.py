@@ -6,22 +6,21 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
-from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.web import gettext, page, safe_return_path
 
 from .. import cookies
 from ..actions import sign_up as actions
-from ..actions.mailed import Shown, asked_from, read_mailed
+from ..actions.mailed import Entered, KeyShown, asked_from, read_mailed
 from ..actions.sign_up import Chosen, Finish, sign_up_of
 from ..asked import Asked
-from ..doors import from_our_pages
-from ..errors import CodeWrong, ProviderUnknown, SignUpPasswordNeeded, SignUpPasswordWrong
+from ..doors import asking_of, from_our_pages
+from ..errors import ProviderUnknown, SignUpPasswordNeeded, SignUpPasswordWrong
 from ..hashing import PasswordWeak
 from ..names import person_name
 from ..providers.profiles import clean_email
 from ..tokens import Purpose
 from .failing import failed
-from .mailed import asking_of, challenge_here, code_refused, go_in, sent_page, to_sent
+from .mailed import challenge_here, enter_by_code, go_in, show_sent, to_sent
 from .verify import Form as Sent
 from .verify import MailedFlow
 
@@ -116,7 +115,7 @@ async def _use_link(request: Request, ctx: Context, form: Sent) -> Response:
     finish = Finish(challenge, form.get("password") or None, form.get("new_password") or None)
     old_token = cookies.session_token(request, ctx.settings)
     try:
-        entered = await actions.sign_up_by_mail(ctx, Shown(token), finish, old_token=old_token)
+        entered = await actions.sign_up_by_mail(ctx, KeyShown(token), finish, old_token=old_token)
     except PasswordWeak as weak:
         return await _link_page(request, ctx, token, errors={"new_password": weak.told(_)}, status=422)
     except (SignUpPasswordNeeded, SignUpPasswordWrong) as wrong:
@@ -124,18 +123,12 @@ async def _use_link(request: Request, ctx: Context, form: Sent) -> Response:
     return go_in(request, ctx, entered)
 
 
-async def _show_sent(request: Request, ctx: Context, asked: Asked) -> Response:
-    return sent_page(request, ctx, asked)
+async def _enter(ctx: Context, shown: KeyShown, /, *, old_token: str | None) -> Entered:
+    return await actions.sign_up_by_mail(ctx, shown, Finish(), old_token=old_token)
 
 
 async def _use_code(request: Request, ctx: Context, asked: Asked, form: Sent) -> Response:
-    shown = Shown(challenge=asked.challenge, code=form.get("code", ""))
-    old_token = cookies.session_token(request, ctx.settings)
-    try:
-        entered = await actions.sign_up_by_mail(ctx, shown, Finish(), old_token=old_token)
-    except (CodeWrong, TooManyAttempts) as problem:
-        return code_refused(request, ctx, asked, problem)
-    return go_in(request, ctx, entered)
+    return await enter_by_code(request, ctx, asked, form, _enter)
 
 
-FLOWS = {Purpose.SIGN_UP: MailedFlow(_show_link, _use_link, _show_sent, _use_code)}
+FLOWS = {Purpose.SIGN_UP: MailedFlow(_show_link, _use_link, show_sent, _use_code)}

@@ -1,5 +1,6 @@
 """What a sign-in provider does for us, in our nouns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -9,13 +10,22 @@ import msgspec
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """What this installation calls a provider, and what the provider knows it by."""
+    """What this installation calls a provider, and what the provider knows it by.
+
+    `scopes` and `parameters` are asked of it beside what signing in needs.
+    """
 
     name: str
     label: str
     client_id: str
     client_secret: str
     is_demo: bool = False
+    scopes: tuple[str, ...] = ()
+    parameters: Mapping[str, str] = {}
+
+    def scope(self, needed: str) -> str:
+        """All scopes, as a request names them."""
+        return " ".join(dict.fromkeys((*needed.split(), *self.scopes)))
 
     def __repr__(self) -> str:
         return f"Registration({self.name!r}, {self.client_id!r})"
@@ -116,6 +126,13 @@ class SignInProvider(Protocol):
         """New tokens for a refresh token (RFC 6749, 6); without a new refresh token the old one stays good.
 
         Raises ConnectionLost (it is no longer accepted), ProviderRefused, ProviderUnreachable or ProviderAnswerInvalid.
+        """
+        ...
+
+    async def revoke(self, granted: Granted) -> None:
+        """Say that these tokens are wanted no longer, where the provider lets one; those it does not know are as good.
+
+        Raises ProviderUnreachable or ProviderAnswerInvalid.
         """
         ...
 

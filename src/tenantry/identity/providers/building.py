@@ -2,7 +2,7 @@
 
 from tenantry.kernel import Settings
 from tenantry.kernel.clock import Clock
-from tenantry.product import GitHub, Google, Product, Provider
+from tenantry.product import GitHub, Google, OpenIDConnect, Product, Provider
 
 from .base import Registration, SignInProvider, SignInProviders
 from .demo import demo
@@ -39,7 +39,15 @@ def _fields(way: Provider) -> tuple[str, ...]:
 
 def _build(way: Provider, settings: Settings, clock: Clock) -> SignInProvider:
     *_, client_id, secret = (getattr(settings, field) for field in _fields(way))
-    registration = Registration(way.name, way.label, client_id, secret.get_secret_value())
+    scopes, parameters = _offline(way)
+    registration = Registration(
+        way.name,
+        way.label,
+        client_id,
+        secret.get_secret_value(),
+        scopes=(*scopes, *way.scopes),
+        parameters=parameters,
+    )
     match way:
         case Google():
             return google(registration, clock)
@@ -47,3 +55,17 @@ def _build(way: Provider, settings: Settings, clock: Clock) -> SignInProvider:
             return GitHubProvider(registration, clock, web=settings.github_base_url)
         case _:
             return OpenIDProvider(settings.oidc_issuer or "", registration, clock)
+
+
+def _offline(way: Provider) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The scopes and parameters that ask for a refresh token; it comes with a consent only."""
+    match way:
+        case Google(offline=True):
+            # Google's documentation of OAuth for web servers: there is no scope for it.
+            return (), {"access_type": "offline", "prompt": "consent"}
+        case OpenIDConnect(offline=True):
+            # OpenID Connect Core 1.0, 11.
+            return ("offline_access",), {"prompt": "consent"}
+        case _:
+            # GitHub's tokens last, or can be refreshed, as the app is set up there.
+            return (), {}

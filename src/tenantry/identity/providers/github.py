@@ -3,7 +3,7 @@
 The token endpoint reports errors with status 200 and answers in form encoding unless asked for JSON; there is no
 id_token, so who signed in is read from the API; the address in a profile is a public one that anybody may write, so
 only the primary and verified one of `/user/emails` counts. Rules from GitHub's documentation of OAuth apps and of the
-REST API (users, emails).
+REST API (users, emails, OAuth authorizations).
 """
 
 from typing import Any
@@ -33,7 +33,8 @@ class GitHubProvider:
         self.issuer = self._web = web
         self._api = API if web == ISSUER else f"{web}/api/v3"
         self._clock = clock
-        self._http = ProviderHttp(registration, scope=SCOPE)
+        self._grant = f"{self._api}/applications/{registration.client_id}/grant"
+        self._http = ProviderHttp(registration, scope=registration.scope(SCOPE))
 
     async def open(self) -> None:
         await self._http.open()
@@ -71,6 +72,10 @@ class GitHubProvider:
             f"{self._web}/login/oauth/access_token", refresh_token, authentication="client_secret_post"
         )
         return granted_tokens(told, self._clock.now())
+
+    async def revoke(self, granted: Granted) -> None:
+        if granted.access_token is not None:
+            await self._http.delete(self._grant, {"access_token": granted.access_token})
 
 
 def _primary(emails: Any) -> Any:

@@ -6,6 +6,7 @@ Authlib and what it brings are 10 MB and a tenth of a second, so they are loaded
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, NoReturn, cast
 
 import httpx2
@@ -20,6 +21,8 @@ TIMEOUT_SECONDS = 5.0
 ANSWER_BYTES_MAX = 256 * 1024
 _OAUTH = f"{__package__}.oauth"
 
+# What GitHub answers for a token that it does not know, or no longer.
+_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
 # RFC 6749 5.2, and GitHub's own words for the same.
 _CODE_ERRORS = frozenset({"invalid_grant", "bad_verification_code"})
 _REFRESH_ERRORS = frozenset({"invalid_grant", "bad_refresh_token"})
@@ -91,6 +94,29 @@ class ProviderHttp:
             response = await client.request("GET", url, withhold_token=True, headers=headers)
             response.raise_for_status()
             return response.json()
+
+    async def revoke(self, endpoint: str, token: str, *, hint: str, authentication: str) -> None:
+        """Tell a revocation endpoint that a token is wanted no longer (RFC 7009). `hint` says which kind it is."""
+        client = await self._ready()
+        form = {"token": token, "token_type_hint": hint}
+        async with self._asking("revocation"):
+            response = await client.request(
+                "POST", endpoint, withhold_token=True, data=form, auth=client.client_auth(authentication)
+            )
+            # A kind that it does not revoke; and some say so of a token that is over, which the RFC's are silent about.
+            if response.status_code != HTTPStatus.BAD_REQUEST:
+                response.raise_for_status()
+
+    async def delete(self, url: str, body: dict[str, str]) -> None:
+        """Delete something of ours at a provider's API, as the client that we are there; what is gone is as good."""
+        client = await self._ready()
+        registration = self._registration
+        async with self._asking(url):
+            response = await client.request(
+                "DELETE", url, withhold_token=True, json=body, auth=(registration.client_id, registration.client_secret)
+            )
+            if response.status_code not in _GONE:
+                response.raise_for_status()
 
     async def _token(self, endpoint: str, authentication: str, form: dict[str, str]) -> dict[str, Any]:
         client = await self._ready()

@@ -30,6 +30,7 @@ class Discovery(msgspec.Struct, frozen=True):
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None = None
+    revocation_endpoint: str | None = None
     id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
@@ -55,7 +56,8 @@ class OpenIDProvider:
         self.issuer = stored_issuer or self._issuer
         self._client_id = registration.client_id
         self._clock = clock
-        self._http = ProviderHttp(registration, scope=SCOPE)
+        self._parameters = dict(registration.parameters)
+        self._http = ProviderHttp(registration, scope=registration.scope(SCOPE))
         self._discovery = Remembered(self._discovered, monotonic, seconds=DISCOVERY_SECONDS)
         self._keys = SigningKeys(self._published_keys, monotonic)
 
@@ -68,7 +70,8 @@ class OpenIDProvider:
 
     async def authorization_url(self, pending: Pending) -> str:
         found = await self._discovery.get()
-        return await self._http.authorization_url(found.authorization_endpoint, pending, nonce=pending.nonce)
+        more = {"nonce": pending.nonce, **self._parameters}
+        return await self._http.authorization_url(found.authorization_endpoint, pending, **more)
 
     async def profile(self, pending: Pending, answer: Answer) -> ExternalProfile:
         found = await self._discovery.get()
@@ -99,6 +102,17 @@ class OpenIDProvider:
         # An id_token that comes along is left: nobody asks it anything, so nobody has verified it.
         return replace(granted_tokens(told, self._clock.now()), id_token=None)
 
+    async def revoke(self, granted: Granted) -> None:
+        found = await self._discovery.get()
+        if found.revocation_endpoint is None:
+            return
+        # The refresh token first: with it most providers end the whole grant (RFC 7009, 2.1).
+        for kind in ("refresh_token", "access_token"):
+            if (token := getattr(granted, kind)) is not None:
+                await self._http.revoke(
+                    found.revocation_endpoint, token, hint=kind, authentication=_authentication(found)
+                )
+
     async def _with_userinfo(self, claims: dict[str, Any], url: str, access_token: str) -> dict[str, Any]:
         told = await self._http.document(url, bearer=access_token)
         # Core 5.3.2: an answer about somebody else must not be used.
@@ -115,8 +129,9 @@ class OpenIDProvider:
         # Settings are kept without a slash at the end, which some issuers have; both name the same document.
         if found.issuer not in (self._issuer, f"{self._issuer}/"):
             raise ProviderAnswerInvalid(internal=f"{self.name}: discovery names another issuer")
-        for url in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint):
-            self._refuse_plain(url)
+        for name in found.__struct_fields__:
+            if name == "jwks_uri" or name.endswith("_endpoint"):
+                self._refuse_plain(getattr(found, name))
         return found
 
     def _refuse_plain(self, url: str | None) -> None:

@@ -38,6 +38,7 @@ class StoredTokens(msgspec.Struct, frozen=True):
     """A provider's tokens as they are kept: sealed, with the account's id as context."""
 
     id: UUID
+    issuer: str
     access_token: str | None
     access_token_expires_at: datetime | None
     refresh_token: str | None
@@ -94,6 +95,7 @@ _forget_tokens = statement(
 _tokens = statement(
     select(
         Accounts.id,
+        Accounts.issuer,
         Accounts.access_token,
         Accounts.access_token_expires_at,
         Accounts.refresh_token,
@@ -109,6 +111,18 @@ _tokens = statement(
     )
     .order_by(Accounts.last_used_at.desc(), Accounts.id.desc())
     .limit(1),
+    StoredTokens,
+)
+_tokens_of = statement(
+    select(
+        Accounts.id,
+        Accounts.issuer,
+        Accounts.access_token,
+        Accounts.access_token_expires_at,
+        Accounts.refresh_token,
+        Accounts.token_type,
+        Accounts.scope,
+    ).where(Accounts.user_id == param("user"), _this),
     StoredTokens,
 )
 _of_user = statement(
@@ -181,6 +195,11 @@ async def tokens(db: Unit, user: UUID, provider: str) -> StoredTokens | None:
     None when there is none, or the user is deleted or banned.
     """
     return await db.one_or_none(_tokens, user=user, provider=provider)
+
+
+async def tokens_of(db: Unit, user: UUID, account: UUID) -> StoredTokens | None:
+    """The sealed tokens of one of a user's accounts."""
+    return await db.one_or_none(_tokens_of, user=user, account=account)
 
 
 async def claim_refresh(db: Unit, account: UUID, sealed: str, *, seconds: int) -> bool:

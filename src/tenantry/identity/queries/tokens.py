@@ -46,6 +46,7 @@ _latest = statement(
     select(Tokens.id).where(Tokens.identifier == param("identifier"), *_meant).order_by(Tokens.id.desc()).limit(1)
 )
 _of_challenge = statement(select(*_COLUMNS).where(Tokens.id == param("id"), *_meant), Token)
+_find_code = statement(select(*_COLUMNS).where(*_of_code), Token)
 _use = statement(delete(Tokens).where(*_of_hash).returning(*_COLUMNS), Token)
 _use_code = statement(delete(Tokens).where(*_of_code).returning(*_COLUMNS), Token)
 _forget_of_user = statement(delete(Tokens).where(Tokens.user_id == param("user")))
@@ -83,6 +84,11 @@ async def of_challenge(db: Unit, purpose: str, token: UUID) -> Token | None:
 async def use(db: Unit, purpose: str, token_hash: bytes) -> Token | None:
     """Use up the live token of a hash; None when there is none, or somebody was faster."""
     return await db.one_or_none(_use, purpose=purpose, hash=token_hash)
+
+
+async def find_code(db: Unit, purpose: str, token: UUID, code_hash: bytes) -> Token | None:
+    """The live token of a short code, left as it is; None when the code is another."""
+    return await db.one_or_none(_find_code, purpose=purpose, id=token, hash=code_hash)
 
 
 async def use_code(db: Unit, purpose: str, token: UUID, code_hash: bytes) -> Token | None:

@@ -42,14 +42,52 @@ END $$""",
     """\
 CREATE FUNCTION tenantry.plus(at timestamptz, seconds bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT at + seconds * interval '1 second' $$""",
+    # The rules of `kernel/windows.py`, where they are written down. In UTC's own time, which knows no summer.
     """\
-CREATE FUNCTION tenantry.window_start(per text, at timestamptz) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT date_trunc(per, at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' $$""",
+CREATE FUNCTION tenantry.window_edge(per text, at timestamptz, starts timestamptz, ends timestamptz, nth int)
+RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+  t timestamp := at AT TIME ZONE 'UTC';
+  s timestamp := starts AT TIME ZONE 'UTC';
+  e timestamp := ends AT TIME ZONE 'UTC';
+  anchor timestamp;
+  months int;
+  edge timestamp;
+BEGIN
+  IF per <> 'month' OR s IS NULL OR e IS NULL OR t < s THEN
+    edge := date_trunc(per, t) + nth * ('1 ' || per)::interval;
+    IF per = 'month' AND t < s AND e IS NOT NULL THEN
+      edge := least(edge, s);
+    END IF;
+  ELSIF t < e AND e - s <= interval '32 days' THEN
+    edge := CASE nth WHEN 0 THEN s ELSE e END;
+  ELSE
+    months := (date_part('year', e) - date_part('year', s)) * 12 + date_part('month', e) - date_part('month', s);
+    anchor := CASE
+      WHEN s + make_interval(months => months) = e THEN s
+      WHEN t >= e OR e - make_interval(months => months) = s THEN e
+      ELSE s END;
+    months := (date_part('year', t) - date_part('year', anchor)) * 12
+      + date_part('month', t) - date_part('month', anchor);
+    IF anchor + make_interval(months => months) > t THEN
+      months := months - 1;
+    END IF;
+    edge := anchor + make_interval(months => months + nth);
+    IF t < e THEN
+      edge := least(edge, e);
+    END IF;
+  END IF;
+  RETURN edge AT TIME ZONE 'UTC';
+END $$""",
     """\
-CREATE FUNCTION tenantry.window_end(per text, at timestamptz) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-AS $$ SELECT (date_trunc(per, at AT TIME ZONE 'UTC') + ('1 ' || per)::interval) AT TIME ZONE 'UTC' $$""",
+CREATE FUNCTION tenantry.window_start(per text, at timestamptz, starts timestamptz, ends timestamptz)
+RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT tenantry.window_edge(per, at, starts, ends, 0) $$""",
+    """\
+CREATE FUNCTION tenantry.window_end(per text, at timestamptz, starts timestamptz, ends timestamptz)
+RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT tenantry.window_edge(per, at, starts, ends, 1) $$""",
     """\
 CREATE FUNCTION tenantry.touch() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
 AS $$

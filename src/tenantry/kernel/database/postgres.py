@@ -83,11 +83,11 @@ class PostgresDatabase:
     async def acquire(self) -> Any:
         """A connection of the pool; `DatabaseUnavailable` when none comes free in time."""
         if self._connections is None:
-            raise DatabaseUnavailable(internal="the database is not open")
+            raise DatabaseUnavailable.before_sending("the database is not open")
         try:
             return await self._connections.take()
         except _DRIVER_ERRORS as error:
-            raise DatabaseUnavailable(internal=f"{type(error).__name__}: {error}") from error
+            raise DatabaseUnavailable.before_sending(error) from error
 
     async def release(self, connection: Any, *, in_order: bool = False) -> None:
         """Give a connection back; `in_order` when all that ran on it has ended and left nothing behind."""

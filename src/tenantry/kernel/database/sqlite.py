@@ -82,7 +82,7 @@ class SqliteDatabase:
     async def begin(self) -> sqlite3.Connection:
         """BEGIN IMMEDIATE on the writing connection; the caller holds `turn`. Waits while another process writes."""
         if self.writer is None:
-            raise DatabaseUnavailable(internal="the database is not open")
+            raise DatabaseUnavailable.before_sending("the database is not open")
         loop = asyncio.get_running_loop()
         await self._share(loop.time)
         give_up = loop.time() + self.patience_seconds
@@ -131,7 +131,7 @@ class SqliteUnit(Unit):
             return await asyncio.to_thread(self._fetch_apart, compiled, arguments)
         reader = self._database.reader
         if reader is None:
-            raise DatabaseUnavailable(internal="the database is not open")
+            raise DatabaseUnavailable.before_sending("the database is not open")
         return self._answered(reader, self._database.moment, compiled, arguments)[0]
 
     def _fetch_apart(self, compiled: Compiled, arguments: list[Any]) -> Records:
@@ -151,8 +151,10 @@ class SqliteUnit(Unit):
         connection = await self._begun()
         try:
             answer = self._answered(connection, self._database.moment, compiled, arguments)
-        except BaseException:
+        except BaseException as error:
             await self._end("ROLLBACK")
+            if isinstance(error, DatabaseUnavailable):
+                error.nothing_happened = True
             raise
         await self._end("COMMIT")
         return answer
@@ -255,5 +257,5 @@ def _try_begin(connection: sqlite3.Connection) -> sqlite3.OperationalError | Non
     except sqlite3.OperationalError as error:
         if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return error
-        raise
+        raise DatabaseUnavailable.before_sending(error) from error
     return None

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from ..addresses import stays_here
 from ..context import Context
 from ..crypto import SealBroken
 from ..database.units import refuse_while_open
@@ -74,12 +75,18 @@ async def forget_sent(ctx: Context, _payload: dict[str, Any]) -> None:
 
 
 async def smtp_send(settings: Settings, mail: Mail) -> None:
-    """Hand one mail to the SMTP server of `TENANTRY_SMTP_URL` (`smtp://` with STARTTLS where offered, `smtps://`)."""
+    """Hand one mail to the SMTP server of `TENANTRY_SMTP_URL` (`smtp://` with STARTTLS where offered, `smtps://`).
+
+    In production a mail, which may sign somebody in, leaves this machine encrypted or not at all: a server elsewhere that
+    does not offer STARTTLS gets none.
+    """
     refuse_while_open("sending mail")
     if settings.smtp_url is None:
         msg = "no SMTP server is configured"
         raise RuntimeError(msg)
-    server = urlsplit(settings.smtp_url.get_secret_value())
+    address = settings.smtp_url.get_secret_value()
+    server = urlsplit(address)
+    is_demanded = server.scheme == "smtp" and settings.is_production and not stays_here(address)
     # Loaded by the first mail: a server that sends none does without it.
     await extra("aiosmtplib").send(
         compose(settings.mail_from, mail),
@@ -88,6 +95,7 @@ async def smtp_send(settings: Settings, mail: Mail) -> None:
         username=unquote(server.username) if server.username else None,
         password=unquote(server.password) if server.password else None,
         use_tls=server.scheme == "smtps",
+        start_tls=True if is_demanded else None,
         timeout=20,
     )
 

@@ -49,12 +49,48 @@ def upgrade() -> None:
     END $$""",
         """CREATE FUNCTION tenantry.plus(at timestamptz, seconds bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT at + seconds * interval '1 second' $$""",
-        """CREATE FUNCTION tenantry.window_start(per text, at timestamptz) RETURNS timestamptz
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT date_trunc(per, at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' $$""",
-        """CREATE FUNCTION tenantry.window_end(per text, at timestamptz) RETURNS timestamptz
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT (date_trunc(per, at AT TIME ZONE 'UTC') + ('1 ' || per)::interval) AT TIME ZONE 'UTC' $$""",
+        """CREATE FUNCTION tenantry.window_edge(per text, at timestamptz, starts timestamptz, ends timestamptz, nth int)
+    RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+    DECLARE
+      t timestamp := at AT TIME ZONE 'UTC';
+      s timestamp := starts AT TIME ZONE 'UTC';
+      e timestamp := ends AT TIME ZONE 'UTC';
+      anchor timestamp;
+      months int;
+      edge timestamp;
+    BEGIN
+      IF per <> 'month' OR s IS NULL OR e IS NULL OR t < s THEN
+        edge := date_trunc(per, t) + nth * ('1 ' || per)::interval;
+        IF per = 'month' AND t < s AND e IS NOT NULL THEN
+          edge := least(edge, s);
+        END IF;
+      ELSIF t < e AND e - s <= interval '32 days' THEN
+        edge := CASE nth WHEN 0 THEN s ELSE e END;
+      ELSE
+        months := (date_part('year', e) - date_part('year', s)) * 12 + date_part('month', e) - date_part('month', s);
+        anchor := CASE
+          WHEN s + make_interval(months => months) = e THEN s
+          WHEN t >= e OR e - make_interval(months => months) = s THEN e
+          ELSE s END;
+        months := (date_part('year', t) - date_part('year', anchor)) * 12
+          + date_part('month', t) - date_part('month', anchor);
+        IF anchor + make_interval(months => months) > t THEN
+          months := months - 1;
+        END IF;
+        edge := anchor + make_interval(months => months + nth);
+        IF t < e THEN
+          edge := least(edge, e);
+        END IF;
+      END IF;
+      RETURN edge AT TIME ZONE 'UTC';
+    END $$""",
+        """CREATE FUNCTION tenantry.window_start(per text, at timestamptz, starts timestamptz, ends timestamptz)
+    RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT tenantry.window_edge(per, at, starts, ends, 0) $$""",
+        """CREATE FUNCTION tenantry.window_end(per text, at timestamptz, starts timestamptz, ends timestamptz)
+    RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT tenantry.window_edge(per, at, starts, ends, 1) $$""",
         """CREATE FUNCTION tenantry.touch() RETURNS trigger LANGUAGE plpgsql SET search_path = ''
     AS $$
     BEGIN
@@ -368,6 +404,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind = 'user' AND user_id IS NOT NULL", name=op.f("ck_holders_one_owner")),
         sa.CheckConstraint("kind IN ('user')", name=op.f("ck_holders_kind_known")),
         sa.CheckConstraint("plan_source IN ('default', 'admin')", name=op.f("ck_holders_plan_source_known")),
+        sa.CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name=op.f("ck_holders_period_whole")),
         sa.CheckConstraint("period_end > period_start", name=op.f("ck_holders_period_forward")),
         sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
         sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans"), ondelete="RESTRICT"),
@@ -672,11 +709,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "(status = 'settled') = (settled IS NOT NULL)", name=op.f("ck_usage_reservations_settled_known")
+            "(status IN ('settled', 'expired')) = (settled IS NOT NULL)",
+            name=op.f("ck_usage_reservations_settled_known"),
         ),
         sa.CheckConstraint("on_expiry IN ('settle', 'release')", name=op.f("ck_usage_reservations_on_expiry_known")),
         sa.CheckConstraint(
-            "status IN ('held', 'settled', 'released')", name=op.f("ck_usage_reservations_status_known")
+            "status IN ('held', 'settled', 'released', 'expired')", name=op.f("ck_usage_reservations_status_known")
         ),
         sa.CheckConstraint("settled >= 0", name=op.f("ck_usage_reservations_settled_counted")),
         sa.CheckConstraint("units > 0", name=op.f("ck_usage_reservations_units_counted")),
@@ -685,9 +723,6 @@ def upgrade() -> None:
             ["usage_counters.holder_id", "usage_counters.meter", "usage_counters.window_start"],
             name="fk_usage_reservations_usage_counters",
             ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["holder_id"], ["holders.id"], name=op.f("fk_usage_reservations_holder_id_holders"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_reservations")),
         sqlite_strict=True,

@@ -10,6 +10,8 @@ import msgspec
 if TYPE_CHECKING:
     from tenantry.kernel.clock import Clock
 
+_DIGITS_MAX = 40  # before or after the point: "1e999999" is a number, and a million digits when it is written out
+
 Reason = Literal[
     "banned",  # the upstream banned this address for a while
     "busy",  # too many different symbols are being asked for at once, on our side
@@ -17,6 +19,7 @@ Reason = Literal[
     "failing",  # the upstream answers with errors of its own, or did so until a moment ago
     "invalid",  # the upstream answered with something that is not a quote
     "refused",  # the upstream does not serve this place; asking again does not help
+    "short",  # the upstream's budget of this minute is nearly used up, and others went first
     "throttled",  # the upstream asked us to slow down
     "timeout",  # the upstream did not answer in time
     "unreachable",  # no connection to the upstream, or it broke
@@ -24,18 +27,27 @@ Reason = Literal[
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """One pair's figures over a rolling 24 hours, as the upstream stated them at `as_of`.
+    """One symbol's price as the upstream stated it at `as_of`, and what it states of the last 24 hours.
 
-    Price, volumes and `change_24h` are in units of the pair, exact; `change_percent_24h` has three decimals.
+    Price, volumes and `change_24h` are exact, in units of the pair. A price that is not above zero, an amount that is
+    no finite number or has too many digits, and a time without a zone raise SourceUnavailable("invalid"): nobody is
+    shown such a quote.
     """
 
     symbol: str
     price: Decimal
-    change_24h: Decimal
-    change_percent_24h: Decimal
-    volume_24h: Decimal
-    quote_volume_24h: Decimal
     as_of: datetime
+    change_24h: Decimal | None = None
+    change_percent_24h: Decimal | None = None
+    volume_24h: Decimal | None = None
+    quote_volume_24h: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        amounts = (self.price, self.change_24h, self.change_percent_24h, self.volume_24h, self.quote_volume_24h)
+        if not all(amount is None or _is_sound(amount) for amount in amounts) or self.price <= 0:
+            raise SourceUnavailable("invalid", detail=f"no amounts: {amounts}")
+        if self.as_of.utcoffset() is None:
+            raise SourceUnavailable("invalid", detail="a time without a zone")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +59,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Feed(Protocol):
-    """A running data source; belongs to one event loop. Every failure is a `SourceError`."""
+    """A running data source; belongs to one event loop. `tenantry.sources.Polled` is one."""
 
-    async def quote(self, symbol: str) -> Reading: ...
+    async def quote(self, symbol: str, *, priority: int = 0) -> Reading:
+        """The newest figures to be had; every failure is a `SourceError`. Higher priorities go first."""
+
+    def trouble(self) -> "SourceUnavailable | None":
+        """Why nothing can be asked just now, None when all is well as far as is known. Asks nobody."""
 
     async def aclose(self) -> None: ...
 
@@ -57,7 +73,7 @@ class Feed(Protocol):
 class Adapter(Protocol):
     """What `DataSource(adapter=...)` holds: pure data that knows how to start its feed."""
 
-    def open(self, base_url: str, clock: "Clock") -> Feed: ...
+    def open(self, clock: "Clock") -> Feed: ...
 
 
 class SourceError(Exception):
@@ -76,6 +92,7 @@ class SourceUnavailable(SourceError):
     """The source cannot answer now.
 
     `retry_after`: seconds after which asking again makes sense, None when unknown or pointless. `detail` is for logs.
+    Of an answer that was "invalid" nothing is used.
     """
 
     def __init__(self, reason: Reason, *, retry_after: float | None = None, detail: str = "") -> None:
@@ -88,9 +105,10 @@ class SourceUnavailable(SourceError):
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
-class AnswerInvalid(SourceUnavailable):
-    """The source answered, but not with a quote for this symbol. Nothing of such an answer is used."""
-
-
 class HostFailed(SourceUnavailable):
     """The host gave no answer, or an error of its own: what a circuit counts."""
+
+
+def _is_sound(amount: Decimal) -> bool:
+    exponent = amount.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_DIGITS_MAX and amount.adjusted() <= _DIGITS_MAX

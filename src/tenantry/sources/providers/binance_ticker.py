@@ -1,30 +1,25 @@
-"""Reading what Binance answers: one 24-hour ticker, one error body."""
+"""Reading 24-hour tickers as Binance answers them."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Annotated
 
 import msgspec
 
-from .base import AnswerInvalid, NoPrice, Quote, SymbolUnknown
+from .base import NoPrice, Quote, SourceError, SourceUnavailable
+from .shelf import Outcome
 
-_SYMBOL = re.compile(r"[A-Za-z0-9]{2,20}")
 # Plain decimals only: Decimal() itself would also take "NaN", "Infinity", "1e999", "1_0" and digits of other scripts.
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?")
 _EXACT = Context(prec=80, rounding=ROUND_HALF_UP)
 _PERCENT = Decimal("0.001")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD_MAX = timedelta(days=1)  # more than two clocks can be apart
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999, where datetime ends
 
 _Text = Annotated[str, msgspec.Meta(max_length=64)]
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """`{"code": -1121, "msg": "..."}`; code 0 when the body was anything else."""
-
-    code: int = 0
-    msg: str = ""
 
 
 class _Ticker(msgspec.Struct, frozen=True, rename="camel"):
@@ -40,32 +35,45 @@ class _Ticker(msgspec.Struct, frozen=True, rename="camel"):
     count: int
 
 
-def fold_symbol(symbol: str) -> str:
-    """The symbol in upper case. Raises SymbolUnknown for what cannot be one: 2 to 20 ASCII letters and digits."""
-    if not _SYMBOL.fullmatch(symbol):
-        raise SymbolUnknown(symbol)
-    return symbol.upper()
+class _Named(msgspec.Struct, frozen=True):
+    symbol: _Text = ""
 
 
-def read_ticker(body: bytes, symbol: str) -> Quote:
+def read_tickers(body: bytes, symbols: Sequence[str], *, now: datetime) -> dict[str, Outcome]:
+    """What an answer says of each symbol: one ticker where one was asked for, else a list of them in any order.
+
+    A ticker that makes no sense, or that is more than a day ahead of us, is that symbol's SourceUnavailable("invalid").
+    Symbols that are not in the list are left out; what was not asked for is ignored. Raises
+    SourceUnavailable("invalid") when there is no list.
+    """
+    if len(symbols) == 1:
+        return {symbols[0]: _outcome(body, symbols[0], now)}
+    try:
+        parts = [(msgspec.json.decode(part, type=_Named).symbol, part) for part in _decode_list(body)]
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise SourceUnavailable("invalid", detail=f"not a list of tickers: {error}") from None
+    return {symbol: _outcome(part, symbol, now) for symbol, part in parts if symbol in symbols}
+
+
+def read_ticker(body: bytes | msgspec.Raw, symbol: str) -> Quote:
     """The quote in a ticker answer for `symbol`.
 
-    Raises AnswerInvalid for anything that is not such an answer, NoPrice for a pair that is halted or had no trade in
-    the window. The change is taken from last and open price, which all three ticker forms carry; recorded answers
-    state the same figures.
+    Raises SourceUnavailable("invalid") for anything that is not such an answer, NoPrice for a pair that is halted or
+    had no trade in the window. The change is taken from last and open price, which all three ticker forms carry;
+    recorded answers state the same figures.
     """
     try:
         ticker = msgspec.json.decode(body, type=_Ticker)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise AnswerInvalid("invalid", detail=f"not a ticker: {error}") from None
+        raise SourceUnavailable("invalid", detail=f"not a ticker: {error}") from None
     if ticker.symbol != symbol:
-        raise AnswerInvalid("invalid", detail=f"asked for {symbol}, answered for {ticker.symbol!r}")
+        raise SourceUnavailable("invalid", detail=f"asked for {symbol}, answered for {ticker.symbol!r}")
     price, opened = _amount(ticker.last_price), _amount(ticker.open_price)
     volume, quote_volume = _amount(ticker.volume), _amount(ticker.quote_volume)
     if not price or ticker.count == 0 or ticker.first_id == -1:
         raise NoPrice(symbol)
     if not opened or ticker.count < 0:
-        raise AnswerInvalid("invalid", detail="a last price without an open price, or a negative count")
+        raise SourceUnavailable("invalid", detail="a last price without an open price, or a negative count")
     change = _EXACT.subtract(price, opened)
     percent = _EXACT.divide(_EXACT.multiply(change, Decimal(100)), opened)
     return Quote(
@@ -79,15 +87,21 @@ def read_ticker(body: bytes, symbol: str) -> Quote:
     )
 
 
-def read_error(body: bytes) -> ErrorBody:
-    """The exchange's own code and text; an empty ErrorBody when the body is something else. Never raises."""
+def _decode_list(body: bytes) -> list[msgspec.Raw]:
+    return msgspec.json.decode(body, type=list[msgspec.Raw])
+
+
+def _outcome(body: bytes | msgspec.Raw, symbol: str, now: datetime) -> Outcome:
     try:
-        return msgspec.json.decode(body, type=ErrorBody)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return ErrorBody()
+        quote = read_ticker(body, symbol)
+        if quote.as_of > now + _AHEAD_MAX:
+            raise SourceUnavailable("invalid", detail=f"a ticker of {quote.as_of}")
+    except SourceError as error:
+        return error
+    return quote
 
 
 def _amount(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text) or text.startswith("-"):
-        raise AnswerInvalid("invalid", detail=f"not an amount: {text!r}")
+        raise SourceUnavailable("invalid", detail=f"not an amount: {text!r}")
     return Decimal(text)

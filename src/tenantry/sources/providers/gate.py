@@ -32,7 +32,10 @@ class Gate:
         Any other `SourceError` proves that the host is alive. What is neither (a bug, a cancellation) counts as a
         failure, so that a try that never finished cannot keep the gate half-open for ever.
         """
-        entered = self._enter()
+        if refused := self.trouble():
+            raise refused
+        self._is_trying = self._failures >= self._failures_max
+        entered = self._round
         is_alive = False
         try:
             yield
@@ -43,22 +46,19 @@ class Gate:
         finally:
             self._leave(entered, is_alive=is_alive)
 
+    def trouble(self) -> SourceUnavailable | None:
+        """What a request would be refused with now; None when it would pass."""
+        wait = self._shut_until - self._monotonic()
+        if wait > 0:
+            return SourceUnavailable(self._reason, retry_after=wait if self._may_retry else None)
+        return SourceUnavailable("failing", retry_after=1.0) if self._is_trying else None
+
     def pause(self, seconds: float, reason: Reason, *, may_retry: bool = True) -> SourceUnavailable:
         """Refuse everything for so long, unless a longer pause runs; returns the error that says so."""
         until = self._monotonic() + seconds
         if until > self._shut_until:
             self._shut_until, self._reason, self._may_retry = until, reason, may_retry
         return SourceUnavailable(reason, retry_after=seconds if may_retry else None)
-
-    def _enter(self) -> int:
-        wait = self._shut_until - self._monotonic()
-        if wait > 0:
-            raise SourceUnavailable(self._reason, retry_after=wait if self._may_retry else None)
-        if self._failures >= self._failures_max:
-            if self._is_trying:
-                raise SourceUnavailable("failing", retry_after=1.0)
-            self._is_trying = True
-        return self._round
 
     def _leave(self, entered: int, *, is_alive: bool) -> None:
         if entered != self._round:

@@ -1,6 +1,6 @@
 """Faults on demand: `/standin/fault` of every stand-in."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 from starlette.requests import Request
@@ -20,10 +20,14 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """At most one fault at a time. Used from the server's own thread only; others go through the routes."""
+    """At most one fault at a time. Used from the server's own thread only; others go through the routes.
 
-    def __init__(self, modes: Collection[str]) -> None:
+    `cleared` is called when the faults are cleared, for what else a stand-in should forget then.
+    """
+
+    def __init__(self, modes: Collection[str], cleared: Callable[[], None] = lambda: None) -> None:
         self._modes = modes
+        self._cleared = cleared
         self._fault: Fault | None = None
         self._left = 0
 
@@ -43,6 +47,7 @@ class Faults:
             return JSONResponse({"mode": self._fault.mode if self._fault else None, "count": self._left})
         if request.method == "DELETE":
             self._fault, self._left = None, 0
+            self._cleared()
             return Response(status_code=204)
         # JSON only: a page on another origin cannot send it without asking first, and the answer to that is no.
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":

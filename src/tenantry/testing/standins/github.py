@@ -2,8 +2,8 @@
 
 Errors of the token endpoint come with status 200; its answers are form-encoded unless JSON is asked for; there is no
 id_token, no `iss`, no nonce; a profile's address is null or anything, and the list of addresses has unverified ones.
-From GitHub's documentation of OAuth apps, of expiring user tokens, and of the REST API (users, emails). It lies under
-the addresses of a GitHub Enterprise Server: TENANTRY_GITHUB_BASE_URL is `StandIn.url`.
+From GitHub's documentation of OAuth apps, of expiring user tokens, and of the REST API (users, emails, OAuth
+authorizations). It lies under the addresses of a GitHub Enterprise Server: TENANTRY_GITHUB_BASE_URL is `StandIn.url`.
 """
 
 import base64
@@ -116,6 +116,7 @@ class _GitHub:
                 Route("/login/oauth/access_token", self._token, methods=["POST"]),
                 Route("/api/v3/user", self._user),
                 Route("/api/v3/user/emails", self._emails),
+                Route("/api/v3/applications/{client_id}/grant", self._revoke, methods=["DELETE"]),
                 *self._faults.routes(),
             ]
         )
@@ -208,6 +209,20 @@ class _GitHub:
             for email, primary, verified in code.person.emails
         ]
         return JSONResponse(listed)
+
+    async def _revoke(self, request: Request) -> Response:
+        """DELETE with a body and the client's own credentials: every token of that person's is over."""
+        asking = base64.b64encode(f"{GITHUB_CLIENT_ID}:{GITHUB_CLIENT_SECRET}".encode()).decode()
+        is_client = request.headers.get("authorization", "") == f"Basic {asking}"
+        if not is_client or request.path_params["client_id"] != GITHUB_CLIENT_ID:
+            return JSONResponse({"message": "Not Found"}, 404)
+        code, _ends = self._tokens.get((await request.json()).get("access_token", ""), (None, 0.0))
+        if code is None:
+            return JSONResponse({"message": "Validation Failed"}, 422)
+        self._tokens = {token: one for token, one in self._tokens.items() if one[0].person is not code.person}
+        held = self._refresh_tokens.items()
+        self._refresh_tokens = {token: one for token, one in held if one.person is not code.person}
+        return Response(status_code=204)
 
     def _caller(self, request: Request) -> tuple[Response, _Code | None]:
         if self._faults.take("api_500"):

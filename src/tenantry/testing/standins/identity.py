@@ -22,6 +22,7 @@ from tenantry.identity import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from .faults import Faults
 from .identity_people import PEOPLE, Person
 from .identity_requests import (
+    SCOPES,
     Authorization,
     PageRefused,
     RedirectRefused,
@@ -36,7 +37,7 @@ from .server import StandIn
 
 MODES = ID_TOKEN_FAULTS | {
     *("mix_up_iss", "missing_iss", "wrong_state", "missing_email", "email_unverified"),
-    *("token_500", "token_200_error", "slow", "refresh_revoked", "wrong_userinfo_sub"),
+    *("token_500", "token_200_error", "slow", "refresh_revoked", "wrong_userinfo_sub", "revocation_500"),
 }
 _FOLDER = Path(__file__).parent
 _PAGE_HEADERS = {
@@ -64,7 +65,8 @@ def start_identity(
     in the callback `mix_up_iss`, `missing_iss`, `wrong_state`; in the claims `missing_email`, `email_unverified`; at
     the token endpoint `token_500`, `token_200_error`, `slow` (seconds), `refresh_revoked` (of everybody); in the
     id_token `wrong_nonce`, `missing_nonce`, `wrong_aud`, `wrong_iss`, `wrong_at_hash`, `wrong_key`, `expired`,
-    `alg_none`; at userinfo `wrong_userinfo_sub`. A refresh token works once; used twice, it ends its whole grant.
+    `alg_none`; at userinfo `wrong_userinfo_sub`; at the revocation `revocation_500`. A refresh token works once; used
+    twice, it ends its whole grant.
     """
     check_redirect_uris(redirect_uris)
     clock = now or (lambda: datetime.now(UTC))
@@ -101,6 +103,7 @@ class _Provider:
             Route("/authorize", self._authorize, methods=["GET", "POST"]),
             Route("/token", self._token, methods=["POST"]),
             Route("/userinfo", self._userinfo, methods=["GET", "POST"]),
+            Route("/revoke", self._revoke, methods=["POST"]),
             *self._faults.routes(),
         ]
         return Starlette(routes=routes)
@@ -159,6 +162,21 @@ class _Provider:
         if self._faults.take("wrong_userinfo_sub"):
             claims = claims | {"sub": "demo-somebody-else"}
         return JSONResponse(claims, headers=_NO_STORE)
+
+    async def _revoke(self, request: Request) -> Response:
+        """RFC 7009: of a refresh token ends everything that was granted with it; of an unknown one nothing happens."""
+        pairs = await parameters(request)
+        if self._faults.take("revocation_500"):
+            return JSONResponse({"error": "server_error"}, 500, _NO_STORE)
+        try:
+            token = self._read(request, pairs).get("token", "")
+        except TokenRefused as refused:
+            return JSONResponse({"error": refused.error, "error_description": refused.description}, 401, _NO_STORE)
+        if grant := self._refresh_tokens.grant_of(token):
+            self._refresh_tokens.revoke(grant)
+            self._grants.revoke(grant)
+        self._grants.forget(token)
+        return Response(headers=_NO_STORE)
 
     def _redeemed(self, request: Request, pairs: list[tuple[str, str]]) -> dict[str, str | int]:
         form = self._read(request, pairs)
@@ -251,8 +269,9 @@ def _discovery(issuer: str) -> dict[str, object]:
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
         "userinfo_endpoint": f"{issuer}/userinfo",
+        "revocation_endpoint": f"{issuer}/revoke",
         "jwks_uri": f"{issuer}/jwks",
-        "scopes_supported": ["openid", "profile", "email"],
+        "scopes_supported": sorted(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],

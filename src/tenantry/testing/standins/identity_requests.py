@@ -11,7 +11,8 @@ import msgspec
 from starlette.requests import Request
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_SCOPES = frozenset({"openid", "profile", "email"})
+SCOPES = frozenset({"openid", "profile", "email", "offline_access", "notes:read"})
+"""What it knows; others are ignored. A refresh token comes along in any case."""
 
 
 class PageRefused(Exception):
@@ -81,7 +82,7 @@ def read_authorization(pairs: list[tuple[str, str]], client_id: str, redirect_ur
         state=given.get("state"),
         nonce=given.get("nonce"),
         challenge=given.get("code_challenge", ""),
-        scopes=frozenset(given.get("scope", "").split()) & _SCOPES,
+        scopes=frozenset(given.get("scope", "").split()) & SCOPES,
         hint=given.get("login_hint", ""),
         prompts=frozenset(given.get("prompt", "").split()),
     )

@@ -73,6 +73,14 @@ class Grants:
         self._tokens[token] = msgspec.structs.replace(grant, granted_at=self._seconds())
         return token
 
+    def revoke(self, grant: Grant) -> None:
+        """End every token of what a person agreed to once."""
+        self._tokens = {token: one for token, one in self._tokens.items() if one.asked is not grant.asked}
+
+    def forget(self, token: str) -> None:
+        """End one access token."""
+        self._tokens.pop(token, None)
+
     def claims_of(self, token: str) -> Claims | None:
         """What the bearer of an access token may read; None when it is unknown, revoked or expired."""
         grant = self._tokens.get(token)
@@ -106,6 +114,10 @@ class RefreshTokens:
         if stolen := self._used.get(token):
             self.revoke(stolen)
         raise TokenRefused("invalid_grant", "The refresh token is unknown, or was used.")
+
+    def grant_of(self, token: str) -> Grant | None:
+        """What a token stands for, left unused."""
+        return self._live.get(token)
 
     def revoke(self, grant: Grant) -> None:
         """End every token of a grant."""

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,8 @@ _STOP_SECONDS = 10.0
 class StandIn:
     """A running stand-in. `url` has no trailing slash. Stop it with `stop()` or by leaving a `with` block.
 
-    `requests` counts what was asked since the start or the last `clear()`, control endpoints aside.
+    `requests` counts what was asked since the start or the last `clear()`, control endpoints aside; `asked` counts it
+    by path.
     `build(url)` makes the app once the address is known; port 0 takes a free one. Refuses every host that is not a
     loopback address (ValueError), and raises OSError when the port is taken.
     """
@@ -36,6 +38,7 @@ class StandIn:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://[{host}]:{self.port}" if address.version == 6 else f"http://{host}:{self.port}"
         self.requests = 0
+        self.asked: Counter[str] = Counter()
         try:
             self._app = build(self.url)
             self._start()
@@ -56,6 +59,7 @@ class StandIn:
         """Behave well again, and count from zero."""
         self._control("DELETE", None)
         self.requests = 0
+        self.asked.clear()
 
     def stop(self) -> None:
         """End the server and its thread. More than once is allowed."""
@@ -76,6 +80,7 @@ class StandIn:
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith("/standin/"):
             self.requests += 1
+            self.asked[scope["path"]] += 1
         await self._app(scope, receive, send)
 
     def _start(self) -> None:

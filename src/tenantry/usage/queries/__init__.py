@@ -1,5 +1,5 @@
-"""All SQL of usage: the counters, and the exchange by which workers take units of them."""
+"""All SQL of usage: counters, the exchange by which workers take units of them, and what else stands beside them."""
 
-from . import counters, exchange
+from . import counters, exchange, history, notices, reservations, stocks
 
-__all__ = ["counters", "exchange"]
+__all__ = ["counters", "exchange", "history", "notices", "reservations", "stocks"]

@@ -1,7 +1,6 @@
 """The counters: how holders stand, what they used, and the limits that follow the plan."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from tenantry.kernel.sql import any_of, greatest, json_whole, now, window_end, w
 from tenantry.product import Meter
 
 from ..models import UsageCounters
-from ..rows import OpenWindow, PastWindow, Standing, Window
+from ..rows import OpenWindow, Standing, Window
 
 _meter, _per = param("meter", Words()), param("per", Words())
 
@@ -28,16 +27,39 @@ def limit_of(meter: Any) -> ColumnElement[Any]:
     return case((Plans.limits.op("->")(meter).is_(None), 0), else_=json_whole(Plans.limits, meter))
 
 
+def window_now(per: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """When the window began that is open now, and when it ends, for each of the `Holders` that are selected from."""
+    period = Holders.period_start, Holders.period_end
+    return window_start(per, now(), *period), window_end(per, now(), *period)
+
+
+def end_of_row(current_start: Any, current_end: Any) -> ColumnElement[Any]:
+    """When a counter's window ends, as its holder's period is now; one that is not the current window is over.
+
+    The next begins where this one ends, unless a period was given that had begun before this window.
+    """
+    start, end = UsageCounters.window_start, UsageCounters.window_end
+    return case(
+        (start == current_start, current_end),
+        (and_(start < current_start, current_start < end), current_start),
+        (and_(start > current_start, start < now(), now() < end), now()),
+        else_=end,
+    )
+
+
 _plan_limit = limit_of(_meter)
+_used = UsageCounters.used + UsageCounters.overrun
+_start, _end = window_now(_per)
 
 _standing = statement(
     select(
         Holders.plan,
         _plan_limit.label("plan_limit"),
-        func.coalesce(UsageCounters.used, 0).label("used"),
+        func.coalesce(_used, 0).label("used"),
         func.coalesce(UsageCounters.leased, 0).label("leased"),
-        window_start(_per, now()).label("window_start"),
-        window_end(_per, now()).label("window_end"),
+        _start.label("window_start"),
+        _end.label("window_end"),
+        func.coalesce(UsageCounters.overrun, 0).label("overrun"),
     )
     .join(Plans, Plans.name == Holders.plan)
     .outerjoin(
@@ -45,7 +67,7 @@ _standing = statement(
         and_(
             UsageCounters.holder_id == Holders.id,
             UsageCounters.meter == _meter,
-            UsageCounters.window_start == window_start(_per, now()),
+            UsageCounters.window_start == _start,
         ),
     )
     .where(Holders.id == param("holder")),
@@ -53,16 +75,18 @@ _standing = statement(
 )
 
 _pers = union_all(*(select(literal(per, Words()).label("per")) for per in ("day", "month"))).subquery("pers")
+_open_start, _open_end = window_now(_pers.c.per)
 _open = statement(
     select(
         _pers.c.per,
         Holders.plan,
         Plans.limits,
         UsageCounters.meter,
-        func.coalesce(UsageCounters.used, 0).label("used"),
+        func.coalesce(_used, 0).label("used"),
         func.coalesce(UsageCounters.leased, 0).label("leased"),
-        window_start(_pers.c.per, now()).label("window_start"),
-        window_end(_pers.c.per, now()).label("window_end"),
+        _open_start.label("window_start"),
+        _open_end.label("window_end"),
+        func.coalesce(UsageCounters.overrun, 0).label("overrun"),
     )
     .select_from(Holders)
     .join(Plans, Plans.name == Holders.plan)
@@ -72,7 +96,7 @@ _open = statement(
         and_(
             UsageCounters.holder_id == Holders.id,
             any_of(UsageCounters.meter, "meters"),
-            UsageCounters.window_start == window_start(_pers.c.per, now()),
+            UsageCounters.window_start == _open_start,
         ),
     )
     .where(Holders.id == param("holder")),
@@ -80,19 +104,7 @@ _open = statement(
 )
 
 # A window that was only asked about has an empty row.
-_is_used = UsageCounters.used + UsageCounters.leased > 0
-
-_history = statement(
-    select(UsageCounters.window_start, UsageCounters.used, UsageCounters.quota)
-    .where(
-        UsageCounters.holder_id == param("holder"),
-        UsageCounters.meter == _meter,
-        UsageCounters.window_start >= param("since"),
-        _is_used,
-    )
-    .order_by(UsageCounters.window_start),
-    PastWindow,
-)
+_is_used = _used + UsageCounters.leased > 0
 
 _windows = statement(
     select(
@@ -101,13 +113,20 @@ _windows = statement(
         UsageCounters.window_end,
         UsageCounters.used,
         UsageCounters.quota,
+        UsageCounters.overrun,
     )
     .where(UsageCounters.holder_id == param("holder"), _is_used)
     .order_by(UsageCounters.meter, UsageCounters.window_start),
     Window,
 )
 
-_new_limit = select(limit_of(UsageCounters.meter)).where(Plans.name == param("plan")).scalar_subquery()
+limit_of_row = (
+    select(limit_of(UsageCounters.meter))
+    .join(Holders, Holders.plan == Plans.name)
+    .where(Holders.id == UsageCounters.holder_id)
+    .scalar_subquery()
+)
+_month = [select(edge).where(Holders.id == UsageCounters.holder_id).scalar_subquery() for edge in window_now("month")]
 
 # In the order of their keys, as an exchange locks them: so neither waits for the other in a circle.
 _open_windows = statement(
@@ -119,21 +138,22 @@ _open_windows = statement(
 
 # At most the plan's limit, at least what was counted already: the CHECK holds and nothing more is admitted.
 # A quota is 1 or more; a plan that says nothing about the meter admits nothing whatever the row holds.
-_move_limits = statement(
+_move_windows = statement(
     update(UsageCounters)
     .where(UsageCounters.holder_id == param("holder"), UsageCounters.window_end > now())
     .values(
         quota=case(
-            (_new_limit.is_(None), None),
-            else_=greatest(_new_limit, UsageCounters.used + UsageCounters.leased, 1),
+            (limit_of_row.is_(None), None),
+            else_=greatest(limit_of_row, UsageCounters.used + UsageCounters.leased, 1),
         ),
+        window_end=case((any_of(UsageCounters.meter, "monthly"), end_of_row(*_month)), else_=UsageCounters.window_end),
         holder_revision=param("revision"),
     )
 )
 
 EXPIRED = expired(UsageCounters.window_end)
 
-_WINDOW = ("holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision")
+_WINDOW = ("holder_id", "meter", "window_start", "window_end", "quota", "used", "overrun", "holder_revision")
 _record = statement(
     insert(UsageCounters)
     .values({name: param(name) for name in _WINDOW})
@@ -154,11 +174,6 @@ async def standings(db: Unit, holder_id: UUID, meters: Sequence[Meter]) -> dict[
     return {meter: _standing_of(meter, windows[meter.per], counters) for meter in meters if windows}
 
 
-async def history(db: Unit, holder_id: UUID, meter: str, *, since: datetime) -> list[PastWindow]:
-    """The windows that began at `since` or later, oldest first; windows without a call have no row."""
-    return await db.rows(_history, holder=holder_id, meter=meter, since=since)
-
-
 async def windows(db: Unit, holder_id: UUID) -> list[Window]:
     """Every stored window of a holder."""
     return await db.rows(_windows, holder=holder_id)
@@ -170,10 +185,11 @@ async def record(db: Unit, holder: Holder, window: Window) -> bool:
     return await db.run(_record, holder_id=holder.id, holder_revision=holder.revision, **given) == 1
 
 
-async def move_limits(db: Unit, holder_id: UUID, *, plan: str, revision: int) -> int:
-    """Give the holder's open windows the limits of another plan."""
+async def move_windows(db: Unit, holder_id: UUID, *, meters: Sequence[Meter], revision: int) -> int:
+    """Give the holder's open windows the limits of its plan and the ends of its period, which have just changed."""
     await db.rows(_open_windows, holder=holder_id)
-    return await db.run(_move_limits, holder=holder_id, plan=plan, revision=revision)
+    monthly = [meter.name for meter in meters if meter.per == "month"]
+    return await db.run(_move_windows, holder=holder_id, monthly=monthly, revision=revision)
 
 
 def _standing_of(meter: Meter, window: OpenWindow, counters: dict[tuple[str, str | None], OpenWindow]) -> Standing:
@@ -185,4 +201,5 @@ def _standing_of(meter: Meter, window: OpenWindow, counters: dict[tuple[str, str
         leased=counter.leased if counter else 0,
         window_start=window.window_start,
         window_end=window.window_end,
+        overrun=counter.overrun if counter else 0,
     )

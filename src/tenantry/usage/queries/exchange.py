@@ -10,17 +10,17 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, case, func, literal, or_, select, update
+from sqlalchemy import and_, case, func, literal, or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
 from tenantry.holders.models import Holders, Plans
 from tenantry.kernel.database import Unit, statement
-from tenantry.kernel.database.types import Id, UtcDateTime, Whole, Words, write_time
-from tenantry.kernel.sql import entries, greatest, least, member, now, window_end, window_start
+from tenantry.kernel.database.types import Flag, Id, UtcDateTime, Whole, Words, write_time
+from tenantry.kernel.sql import entries, greatest, least, member, now
 
 from ..models import UsageCounters
-from .counters import limit_of
+from .counters import end_of_row, limit_of, limit_of_row, window_now
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -46,7 +46,9 @@ class Asked(msgspec.Struct, frozen=True):
 class Exchanged(msgspec.Struct, frozen=True):
     """How a counter stands after the exchange; `granted` of the units asked for were there. `at`: the database's time.
 
-    `plan_limit` None: the plan sets no limit; 0: it does not name the meter.
+    `plan_limit` None: the plan sets no limit; 0: it does not name the meter. `is_over`: the counter's window is not the
+    one that is open now, because its time has passed or the holder's period has changed; it only settles and takes
+    back.
     """
 
     holder_id: UUID
@@ -60,57 +62,87 @@ class Exchanged(msgspec.Struct, frozen=True):
     window_start: datetime
     window_end: datetime
     at: datetime
+    overrun: int = 0
+    is_over: bool = False
 
 
 UNITS_MAX = 2**62
 """More a window never counts, whatever the plan says."""
+OVER = -1
+"""What the row has for `granted` when its window is over."""
+
+ANSWER = (
+    UsageCounters.holder_id,
+    UsageCounters.meter,
+    select(Holders.plan).where(Holders.id == UsageCounters.holder_id).scalar_subquery().label("plan"),
+    limit_of_row.label("plan_limit"),
+    UsageCounters.quota,
+    UsageCounters.used,
+    UsageCounters.leased,
+    greatest(UsageCounters.granted, 0).label("granted"),
+    UsageCounters.window_start,
+    UsageCounters.window_end,
+    now().label("at"),
+    UsageCounters.overrun,
+    type_coerce(UsageCounters.granted == OVER, Flag()).label("is_over"),
+)
+"""What is told of a row that changed. Only the row itself is at hand here on SQLite."""
 
 _entry = entries("asked").rows()
 _id, _meter = member(_entry.c.value, "holder", Id()), member(_entry.c.value, "meter", Words())
 _per, _given = member(_entry.c.value, "per", Words()), member(_entry.c.value, "window", UtcDateTime())
 _number = {name: member(_entry.c.value, name, Whole()) for name in ("settle", "give", "need", "take", "directly")}
 
-# Read once: PostgreSQL would else find the window anew for every counter that it looks at.
+_start, _end = window_now(_per)
+# Read once: else the window would be found anew for every counter, and every time that it is named.
 _wanted = (
     select(
-        _id.label("holder_id"),
+        Holders.id.label("holder_id"),
+        Holders.plan,
+        Holders.revision,
         _meter.label("meter"),
-        func.coalesce(_given, window_start(_per, now())).label("window_start"),
+        _given.label("given"),
+        _start.label("current_start"),
+        _end.label("current_end"),
         *(number.label(name) for name, number in _number.items()),
     )
     .select_from(_entry)
+    .join(Holders, Holders.id == _id)
     .cte("wanted")
-    .prefix_with("MATERIALIZED", dialect="postgresql")
+    .prefix_with("MATERIALIZED")
 )
+_window = func.coalesce(_wanted.c.given, _wanted.c.current_start)
 _locked_row = aliased(UsageCounters)
 _asked = (
     select(
         *_wanted.c,
         limit_of(_wanted.c.meter).label("plan_limit"),
-        Holders.revision,
+        _locked_row.window_start,
     )
-    .join(Holders, Holders.id == _wanted.c.holder_id)
-    .join(Plans, Plans.name == Holders.plan)
+    .join(Plans, Plans.name == _wanted.c.plan)
     .join(
         _locked_row,
         and_(
             _locked_row.holder_id == _wanted.c.holder_id,
             _locked_row.meter == _wanted.c.meter,
-            _locked_row.window_start == _wanted.c.window_start,
+            _locked_row.window_start == _window,
         ),
     )
-    .order_by(_wanted.c.holder_id, _wanted.c.meter, _wanted.c.window_start)
+    .order_by(_wanted.c.holder_id, _wanted.c.meter, _locked_row.window_start)
     .with_for_update(of=_locked_row)
     .subquery("asked")
 )
 
 _held = UsageCounters.used + UsageCounters.leased
-# Whoever waited behind a plan change read the old limit; the row, which the change moved, wins over it.
+# Whoever waited behind a change read the old plan and period; the row, which the change moved, wins over them.
 _is_behind = UsageCounters.holder_revision > _asked.c.revision
 _limit = case((_is_behind, UsageCounters.quota), else_=_asked.c.plan_limit)
 # Without a limit too a counter stops before it overflows: the statement is also for others.
-_free = case((_limit.is_(None), UNITS_MAX), else_=_limit) - _held + _asked.c.give
-_is_over = UsageCounters.window_end <= now()
+_free = case((_limit.is_(None), UNITS_MAX), else_=_limit) - _held - UsageCounters.overrun + _asked.c.give
+_is_over = case(
+    (_is_behind, UsageCounters.window_end <= now()),
+    else_=UsageCounters.window_start != _asked.c.current_start,
+)
 _granted = case((or_(_is_over, _free < greatest(_asked.c.need, 0)), 0), else_=least(_asked.c.take, _free))
 _counted = _granted * _asked.c.directly
 
@@ -124,33 +156,21 @@ _exchange = statement(
     .values(
         used=UsageCounters.used + _asked.c.settle + _counted,
         leased=UsageCounters.leased - _asked.c.settle - _asked.c.give + _granted - _counted,
-        granted=_granted,
+        # Only the row itself is at hand for the answer on SQLite, so this stands in it.
+        granted=case((_is_over, OVER), else_=_granted),
         # Never below what is counted and leased: the CHECK holds, and nothing more is granted.
         quota=case(
             (_is_over, UsageCounters.quota),
             (_limit.is_(None), None),
             else_=greatest(_limit, _held - _asked.c.give + _granted, 1),
         ),
+        window_end=case(
+            (_is_behind, UsageCounters.window_end),
+            else_=end_of_row(_asked.c.current_start, _asked.c.current_end),
+        ),
         holder_revision=greatest(UsageCounters.holder_revision, _asked.c.revision),
     )
-    .returning(
-        UsageCounters.holder_id,
-        UsageCounters.meter,
-        # What was selected from cannot be named here on SQLite; only the row itself is at hand.
-        select(Holders.plan).where(Holders.id == UsageCounters.holder_id).scalar_subquery().label("plan"),
-        select(limit_of(UsageCounters.meter))
-        .join(Holders, Holders.plan == Plans.name)
-        .where(Holders.id == UsageCounters.holder_id)
-        .scalar_subquery()
-        .label("plan_limit"),
-        UsageCounters.quota,
-        UsageCounters.used,
-        UsageCounters.leased,
-        UsageCounters.granted,
-        UsageCounters.window_start,
-        UsageCounters.window_end,
-        now().label("at"),
-    ),
+    .returning(*ANSWER),
     Exchanged,
 )
 
@@ -164,8 +184,8 @@ _open = statement(
         select(
             Holders.id,
             _meter.label("meter"),
-            window_start(_per, now()).label("window_start"),
-            window_end(_per, now()).label("window_end"),
+            _start.label("window_start"),
+            _end.label("window_end"),
             _meter_limit.label("quota"),
             literal(0, Whole()).label("used"),
             Holders.revision.label("holder_revision"),
@@ -174,9 +194,13 @@ _open = statement(
         .join(Holders, Holders.id == _id)
         .join(Plans, Plans.name == Holders.plan)
         .where(or_(_meter_limit.is_(None), _meter_limit > 0))
-        .order_by(Holders.id, _meter),
+        .order_by(Holders.id, _meter)
+        # Whoever is being deleted is waited for, and has no row then; else one of them would be refused for all.
+        .with_for_update(of=Holders, read=True, key_share=True),
     )
     .on_conflict_do_nothing(index_elements=["holder_id", "meter", "window_start"])
+    .returning(UsageCounters.holder_id, UsageCounters.meter),
+    lambda holder_id, meter: (holder_id, meter),
 )
 
 
@@ -188,9 +212,12 @@ async def exchange(db: Unit, asked: Sequence[Asked]) -> list[Exchanged]:
     return await db.rows(_exchange, asked=[_written(one) for one in asked])
 
 
-async def open_windows(db: Unit, asked: Iterable[Asked]) -> None:
-    """Make the rows of the current windows, empty, for those plans that name the meter; what there is stays."""
-    await db.run(_open, asked=[_written(one) for one in asked])
+async def open_windows(db: Unit, asked: Iterable[Asked]) -> set[tuple[UUID, str]]:
+    """Make the rows of the current windows, empty, for those plans that name the meter; what there is stays.
+
+    Answers whose it made.
+    """
+    return set(await db.rows(_open, asked=[_written(one) for one in asked]))
 
 
 def _written(asked: Asked) -> dict[str, Any]:

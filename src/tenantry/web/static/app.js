@@ -4,8 +4,7 @@
 export async function copy(button, clipboard, later = setTimeout) {
   const { textContent } = button.closest("[data-copy-root]").querySelector("[data-copy-text]");
   const label = button.querySelector("[data-copy-label]");
-  const isDone = await clipboard.writeText(textContent).then(() => true, () => false);
-  if (!isDone) return false;
+  if (!(await clipboard.writeText(textContent).then(() => true, () => false))) return false;
   label.dataset.before ??= label.textContent;
   label.textContent = button.dataset.done;
   later(() => (label.textContent = label.dataset.before), 2000);
@@ -34,14 +33,16 @@ export function chooseTheme(event, root, send) {
   return true;
 }
 
-/** Write times in the reader's own zone; the exact UTC text becomes the tooltip. */
+/** Write times in the reader's own zone, the UTC text becoming the tooltip; with "title" only the tooltip is written. */
 export function localTimes(root, locale, zone) {
   const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: zone });
+  const named = new Intl.DateTimeFormat(locale, { timeZoneName: "short", timeZone: zone });
   for (const element of root.querySelectorAll("time[data-local]")) {
-    const moment = new Date(element.dateTime);
+    const [moment, kind] = [new Date(element.dateTime), element.dataset.local];
     if (Number.isNaN(moment.getTime())) continue;
-    element.title = element.textContent;
-    element.textContent = format.format(moment);
+    const name = named.formatToParts(moment).find(({ type }) => type === "timeZoneName").value;
+    if (kind !== "title") element.title = element.textContent;
+    element[kind === "title" ? "title" : "textContent"] = format.format(moment) + (kind ? ` ${name}` : "");
     element.removeAttribute("data-local");
   }
 }
@@ -60,8 +61,7 @@ export function closeMenus(event, root) {
 /** Improve a page, or a part of it that has just arrived. */
 export function improve(part, { document, navigator }) {
   localTimes(part, document.documentElement.lang || undefined);
-  if (!navigator.clipboard) return;
-  for (const button of part.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+  if (navigator.clipboard) for (const button of part.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
 }
 
 export function start(window) {
