@@ -1,8 +1,9 @@
 """The adapter of `docs/data-sources.md`, as it stands there, on a server that speaks its protocol."""
 
+import asyncio
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +22,7 @@ from sources.asking import to_pro, used
 from tenantry import Product, Settings
 from tenantry.app import check
 from tenantry.kernel.clock import Clock
-from tenantry.sources import Feed, Quote, Reading, SourceUnavailable
+from tenantry.sources import Feed, Host, Polled, Quote, Reading, SourceUnavailable
 from tenantry.testing import AppKit
 from tenantry.testing.standins import StandIn
 
@@ -181,3 +182,48 @@ def test_nor_with_a_time_without_a_zone_or_a_volume_that_is_none(change):
     values = {"symbol": "EURUSD", "price": Decimal(1), "as_of": datetime(2026, 3, 1, tzinfo=UTC)}
     with pytest.raises(SourceUnavailable, match="invalid"):
         Quote(**{**values, **change})
+
+
+class Scarce:
+    """An adapter whose upstream allows one request a minute."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def open(self, clock: Clock) -> Feed:
+        self.host = Host("http://127.0.0.1:1", clock, units_max=10)
+        self.feed = Polled(self.fetch, self.host, units=8, wait_seconds=2)
+        return self.feed
+
+    async def fetch(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        assert self.host.budget
+        self.host.budget.send(8)
+        self.asked += symbols
+        at = datetime(2026, 3, 1, tzinfo=UTC)
+        return {symbol: Quote(symbol=symbol, price=Decimal(1), as_of=at) for symbol in symbols}
+
+
+async def test_503_for_free_and_an_answer_for_pro_where_the_upstream_is_short(start, product):
+    scarce = Scarce()
+    source = replace(product.sources[0], availability="free", adapter=scarce)
+    kit = await start(replace(product, sources=[source]))
+    ada, grace = await kit.sign_in("ada"), await kit.sign_in("grace")
+    await to_pro(kit, grace)
+    await kit.move(seconds=59)
+    scarce.host.budget.send(10)
+    free = asyncio.create_task(ada.get("/v1/prices/FREE"))
+    await waiting(scarce.feed, 1)
+    paying = asyncio.create_task(grace.get("/v1/prices/PRO"))
+    await waiting(scarce.feed, 2)
+    await kit.move(seconds=1)
+    assert (await paying).status_code == 200
+    refused = await free
+    assert (refused.status_code, refused.json()["code"]) == (503, "sources.busy")
+    assert refused.headers["Retry-After"] == "60"
+    assert (scarce.asked, await used(ada), await used(grace)) == (["PRO"], 1, 1)
+
+
+async def waiting(feed: Polled, count: int) -> None:
+    async with asyncio.timeout(10):
+        while feed.waiting != count:
+            await asyncio.sleep(0.002)

@@ -43,8 +43,8 @@ async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
 async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1) -> Decision:
     """Like `consume`, for any holder, answering the refusal instead of raising it. `cost` is 1 to 10**12 units.
 
-    A holder that does not exist and a meter that no plan of the product limits raise LookupError. Inside an open unit of
-    work it is refused (RuntimeError): the call counts apart from it, and on SQLite each would wait for the other.
+    A holder that does not exist and a meter that no plan of the product limits raise LookupError. Inside an open unit
+    of work it is refused (RuntimeError): the call counts apart from it, and on SQLite each would wait for the other.
     """
     refuse_while_open("a call was counted")
     if not 1 <= cost <= COST_MAX:

@@ -196,7 +196,7 @@ class Leases:
 
         One that was made and is not found is of a window that was over a moment later: there is another one by now.
         """
-        absent = {key for key, each in missing.items() if key in opened or not each.asked.take}
+        absent = opened & missing.keys()
         for key in absent:
             self._absent(key, missing[key], sent)
         first = {key: each for key, each in missing.items() if key not in absent}

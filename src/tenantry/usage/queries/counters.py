@@ -33,20 +33,6 @@ def window_now(per: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     return window_start(per, now(), *period), window_end(per, now(), *period)
 
 
-def end_of_row(current_start: Any, current_end: Any) -> ColumnElement[Any]:
-    """When a counter's window ends, as its holder's period is now; one that is not the current window is over.
-
-    The next begins where this one ends, unless a period was given that had begun before this window.
-    """
-    start, end = UsageCounters.window_start, UsageCounters.window_end
-    return case(
-        (start == current_start, current_end),
-        (and_(start < current_start, current_start < end), current_start),
-        (and_(start > current_start, start < now(), now() < end), now()),
-        else_=end,
-    )
-
-
 _plan_limit = limit_of(_meter)
 _used = UsageCounters.used + UsageCounters.overrun
 _start, _end = window_now(_per)
@@ -126,7 +112,18 @@ limit_of_row = (
     .where(Holders.id == UsageCounters.holder_id)
     .scalar_subquery()
 )
-_month = [select(edge).where(Holders.id == UsageCounters.holder_id).scalar_subquery() for edge in window_now("month")]
+_month, _month_end = (
+    select(edge).where(Holders.id == UsageCounters.holder_id).scalar_subquery() for edge in window_now("month")
+)
+_row_start, _row_end = UsageCounters.window_start, UsageCounters.window_end
+# One that is not the current window is over; the next begins where it ends, unless a period had begun before it.
+_new_end = case(
+    (~any_of(UsageCounters.meter, "monthly"), _row_end),
+    (_row_start == _month, _month_end),
+    (_row_start < _month, _month),
+    (_row_start < now(), now()),
+    else_=_row_end,
+)
 
 # In the order of their keys, as an exchange locks them: so neither waits for the other in a circle.
 _open_windows = statement(
@@ -146,7 +143,7 @@ _move_windows = statement(
             (limit_of_row.is_(None), None),
             else_=greatest(limit_of_row, UsageCounters.used + UsageCounters.leased, 1),
         ),
-        window_end=case((any_of(UsageCounters.meter, "monthly"), end_of_row(*_month)), else_=UsageCounters.window_end),
+        window_end=_new_end,
         holder_revision=param("revision"),
     )
 )

@@ -20,7 +20,7 @@ from tenantry.kernel.database.types import Flag, Id, UtcDateTime, Whole, Words, 
 from tenantry.kernel.sql import entries, greatest, least, member, now
 
 from ..models import UsageCounters
-from .counters import end_of_row, limit_of, limit_of_row, window_now
+from .counters import limit_of, limit_of_row, window_now
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -94,6 +94,9 @@ _per, _given = member(_entry.c.value, "per", Words()), member(_entry.c.value, "w
 _number = {name: member(_entry.c.value, name, Whole()) for name in ("settle", "give", "need", "take", "directly")}
 
 _start, _end = window_now(_per)
+# Always so. PostgreSQL takes a list of unknown length for a hundred entries and would rather walk some ten thousand
+# holders than look up so many; with a condition on each it expects one or two.
+_is_entry = or_(_per == "day", _per == "month")
 # Read once: else the window would be found anew for every counter, and every time that it is named.
 _wanted = (
     select(
@@ -108,6 +111,7 @@ _wanted = (
     )
     .select_from(_entry)
     .join(Holders, Holders.id == _id)
+    .where(_is_entry)
     .cte("wanted")
     .prefix_with("MATERIALIZED")
 )
@@ -152,6 +156,7 @@ _exchange = statement(
         UsageCounters.holder_id == _asked.c.holder_id,
         UsageCounters.meter == _asked.c.meter,
         UsageCounters.window_start == _asked.c.window_start,
+        or_(_is_behind, _is_over, UsageCounters.window_end == _asked.c.current_end),
     )
     .values(
         used=UsageCounters.used + _asked.c.settle + _counted,
@@ -164,42 +169,41 @@ _exchange = statement(
             (_limit.is_(None), None),
             else_=greatest(_limit, _held - _asked.c.give + _granted, 1),
         ),
-        window_end=case(
-            (_is_behind, UsageCounters.window_end),
-            else_=end_of_row(_asked.c.current_start, _asked.c.current_end),
-        ),
         holder_revision=greatest(UsageCounters.holder_revision, _asked.c.revision),
     )
     .returning(*ANSWER),
     Exchanged,
 )
 
-_meter_limit = limit_of(_meter)
-
-# A window's first touch: an empty row for each meter that the holder's plan names.
-_open = statement(
-    insert(UsageCounters)
-    .from_select(
-        ["holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision"],
-        select(
-            Holders.id,
-            _meter.label("meter"),
-            _start.label("window_start"),
-            _end.label("window_end"),
-            _meter_limit.label("quota"),
-            literal(0, Whole()).label("used"),
-            Holders.revision.label("holder_revision"),
-        )
-        .select_from(_entry)
-        .join(Holders, Holders.id == _id)
-        .join(Plans, Plans.name == Holders.plan)
-        .where(or_(_meter_limit.is_(None), _meter_limit > 0))
-        .order_by(Holders.id, _meter)
-        # Whoever is being deleted is waited for, and has no row then; else one of them would be refused for all.
-        .with_for_update(of=Holders, read=True, key_share=True),
+# Not joined: whoever waited for a holder's lock reads the plan that the holder has then.
+_plan_limit = select(limit_of(_meter)).where(Plans.name == Holders.plan).correlate_except(Plans).scalar_subquery()
+_first = insert(UsageCounters).from_select(
+    ["holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision"],
+    select(
+        Holders.id,
+        _meter.label("meter"),
+        _start.label("window_start"),
+        _end.label("window_end"),
+        _plan_limit.label("quota"),
+        literal(0, Whole()).label("used"),
+        Holders.revision.label("holder_revision"),
     )
-    .on_conflict_do_nothing(index_elements=["holder_id", "meter", "window_start"])
-    .returning(UsageCounters.holder_id, UsageCounters.meter),
+    .select_from(_entry)
+    .join(Holders, Holders.id == _id)
+    .where(_is_entry, or_(_plan_limit.is_(None), _plan_limit > 0))
+    .order_by(Holders.id, _meter)
+    # A change of plan or period is waited for, and counts; so is whoever is being deleted, and has no row then. Without
+    # it their rows would be refused, and with them all the others.
+    .with_for_update(of=Holders, read=True),
+)
+# A window's first touch: an empty row for each meter that the holder's plan names. One that is there stays, but for its
+# end, when it was thought to be another: the window began without a period, or the meter was counted by the day.
+_open = statement(
+    _first.on_conflict_do_update(
+        index_elements=["holder_id", "meter", "window_start"],
+        set_={"window_end": _first.excluded.window_end},
+        where=UsageCounters.window_end != _first.excluded.window_end,
+    ).returning(UsageCounters.holder_id, UsageCounters.meter),
     lambda holder_id, meter: (holder_id, meter),
 )
 
@@ -207,15 +211,16 @@ _open = statement(
 async def exchange(db: Unit, asked: Sequence[Asked]) -> list[Exchanged]:
     """Settle, give back and take, all counters at once; no two of the asked are of one counter.
 
-    Whose row does not exist yet is not among the answers: `open_windows`, then ask again.
+    Whose row does not exist yet, or has another end than its window, is not among the answers, and nothing happened to
+    it: `open_windows`, then ask again.
     """
     return await db.rows(_exchange, asked=[_written(one) for one in asked])
 
 
 async def open_windows(db: Unit, asked: Iterable[Asked]) -> set[tuple[UUID, str]]:
-    """Make the rows of the current windows, empty, for those plans that name the meter; what there is stays.
+    """Make the rows of the current windows, empty, for those plans that name the meter; what there is keeps its count.
 
-    Answers whose it made.
+    Answers whose it made or mended.
     """
     return set(await db.rows(_open, asked=[_written(one) for one in asked]))
 
