@@ -31,7 +31,7 @@ from tenantry.usage.held import LEASE_SECONDS
 
 # Each is a process as any other, but what it imports is imported once.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["journeys.quota_worker"])
+FORKS.set_forkserver_preload(["tenantry", "tenantry.app", "tenantry.kernel.database.postgres"])
 HALF_A_WRITE = """\
 import sqlite3, sys, time
 file = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
@@ -109,7 +109,7 @@ class Fleet:
 
     @contextmanager
     def running(self, holders: int = 2) -> Iterator["Fleet"]:
-        """The operator's application in this process, and the workers in theirs; killed at the end, if they still run."""
+        """The operator's application in this process, and the workers in theirs; those that still run are killed."""
         app = create_app(PRODUCT, settings_of(self._orders(0.0)), clock=self.clock, worker=False, log_requests=False)
         with self.runner:
             lifespan = app.router.lifespan_context(app)
@@ -140,7 +140,7 @@ class Fleet:
     # Processes.
 
     def kill(self, place: int, *, skew: float = 0.0) -> None:
-        """kill -9 of one, and another one in its place, whose clock is wrong by so many seconds."""
+        """Kill -9 of one, and another one in its place, whose clock is wrong by so many seconds."""
         gone = self.processes[place]
         gone.running.kill()
         gone.running.join(10)

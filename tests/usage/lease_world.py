@@ -7,7 +7,7 @@ and what its last statement did is known to the database only.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from tenantry.kernel import Context
+from tenantry.kernel import Context, new_id
 from tenantry.kernel.context import system_context
 from tenantry.kernel.database import statement
 from tenantry.kernel.database.postgres import PostgresDatabase
@@ -231,8 +231,8 @@ class Worker:
 class World:
     """One database, the application for what operators do, and places for workers, all on one event loop."""
 
-    def __init__(self, kit: AppKit, run: Callable[[Awaitable[Any]], Any]) -> None:
-        self.kit, self._run = kit, run
+    def __init__(self, kit: AppKit, run: Callable[[Awaitable[Any]], Any], add: Callable[..., Awaitable[None]]) -> None:
+        self.kit, self._run, self._add = kit, run, add
         self.passed = 0.0
         """Seconds that have passed for who did not stand still."""
         self.clocks: list[WorkerClock] = []
@@ -273,7 +273,7 @@ class World:
         return Worker(place, clock, wire, leases, system_context(runtime))
 
     def crash(self, worker: Worker) -> None:
-        """kill -9: whatever it was about to do, nothing comes of it any more."""
+        """Kill -9: whatever it was about to do, nothing comes of it any more."""
         worker.wire.cut()
         for task in worker.waiting:
             task.cancel()
@@ -290,6 +290,12 @@ class World:
         """The time of the database that a worker asks."""
         return worker.clock.now() if worker.wire.kind == "sqlite" else self.kit.clock.now()
 
+    async def add_user(self, ctx: Context) -> UUID:
+        """A person without a sign-in."""
+        user = new_id()
+        await self._add(ctx, user)
+        return user
+
     async def rows(self, holders: list[UUID]) -> dict[tuple[UUID, str, Any], Row]:
         async with self.kit.system.service(writes=False) as ctx:
             return {row.key: row for row in await ctx.db.rows(_rows, holders=holders)}
@@ -298,3 +304,12 @@ class World:
         """A statement that nobody waits for any more is executed after all."""
         async with self.kit.system.service(single=True) as ctx:
             await getattr(ctx.db, sent.how)(sent.statement, **sent.given)
+
+    async def clear(self) -> None:
+        """Nothing goes on from one run into the next."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        for task in others:
+            with suppress(asyncio.CancelledError, Exception):
+                await task

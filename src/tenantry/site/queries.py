@@ -25,9 +25,7 @@ class Me(msgspec.Struct, frozen=True):
     provider: str | None
 
 
-_first = (
-    select(Accounts.provider).where(Accounts.user_id == Users.id).order_by(Accounts.id).limit(1).scalar_subquery()
-)
+_first = select(Accounts.provider).where(Accounts.user_id == Users.id).order_by(Accounts.id).limit(1).scalar_subquery()
 _me = statement(
     select(
         Users.id,

@@ -82,8 +82,13 @@ class PostgresServer:
             self._watchdog.communicate()  # closes its input; it removes the scratch folder and leaves
 
     def kill(self) -> None:
-        """Kill the server as `kill -9` would; `restart()` then recovers what was committed."""
+        """Kill the server as `kill -9` would, and wait until its children have noticed; `restart()` recovers."""
+        children = _children(self._process.pid) if self._process is not None else []
         self._signal(signal.SIGKILL)
+        deadline = time.monotonic() + _START_SECONDS
+        # Until then they go on answering, and committing.
+        while any(_runs(child) for child in children) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def restart(self) -> None:
         """Start again on the same port and data: in order if the server is running, else recovering."""
@@ -149,6 +154,20 @@ class PostgresServer:
         if self._watchdog.stdin is not None:
             self._watchdog.stdin.write(f"{pid}\n")
             self._watchdog.stdin.flush()
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that a process has started; none where the system does not tell (it has no `/proc`)."""
+    found = Path(f"/proc/{parent}/task/{parent}/children")
+    return [int(child) for child in found.read_text().split()] if found.exists() else []
+
+
+def _runs(process: int) -> bool:
+    try:
+        # What has ended and nobody has asked about yet is still listed.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def start_postgres(*, durable: bool = False) -> PostgresServer:

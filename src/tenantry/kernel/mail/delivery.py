@@ -77,8 +77,8 @@ async def forget_sent(ctx: Context, _payload: dict[str, Any]) -> None:
 async def smtp_send(settings: Settings, mail: Mail) -> None:
     """Hand one mail to the SMTP server of `TENANTRY_SMTP_URL` (`smtp://` with STARTTLS where offered, `smtps://`).
 
-    In production a mail, which may sign somebody in, leaves this machine encrypted or not at all: a server elsewhere that
-    does not offer STARTTLS gets none.
+    In production a mail, which may sign somebody in, leaves this machine encrypted or not at all: a server elsewhere
+    that does not offer STARTTLS gets none.
     """
     refuse_while_open("sending mail")
     if settings.smtp_url is None:
