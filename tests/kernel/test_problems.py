@@ -58,6 +58,14 @@ def test_a_child_has_a_code_of_its_own_and_may_keep_the_status() -> None:
         type("Copy", (NotFound,), {"__doc__": "X."})
 
 
+def test_a_class_that_was_refused_is_not_among_the_problems() -> None:
+    with pytest.raises(TypeError, match="status") as refusal:
+        type("Half", (Problem,), {"__doc__": "X.", "code": "shelf.half"})
+    # Python still lists it, as long as the traceback holds it.
+    assert refusal.tb is not None
+    assert "shelf.half" not in {problem.code for problem in all_problems()}
+
+
 def test_an_abstract_parent_needs_nothing_and_is_never_raised() -> None:
     class Shelf(Problem, abstract=True):
         pass

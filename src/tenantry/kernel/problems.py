@@ -102,7 +102,8 @@ def with_common(
 
 def all_problems(package: str | None = None) -> list[type[Problem]]:
     """Return every concrete problem that is loaded, or those of one package, in the order of the codes."""
-    found = {cls for cls in _below(Problem) if "code" in cls.__dict__}
+    # Python lists a class that was refused among the subclasses until it is collected; it has no title.
+    found = {cls for cls in _below(Problem) if "title" in cls.__dict__}
     if package is not None:
         found = {cls for cls in found if f"{cls.__module__}.".startswith(f"{package}.")}
     return sorted(found, key=lambda cls: (cls.code, cls.__qualname__))
