@@ -122,6 +122,12 @@ def test_the_limit_is_the_smallest_weight_a_minute(answer: Answer, told: int | N
     assert read_limit(answer) == told
 
 
+@pytest.mark.parametrize("count", [1, 2, 25])
+def test_a_limit_with_which_nothing_could_be_asked_any_more_is_not_believed(count: int) -> None:
+    assert read_limit(limits(limit(count))) is None
+    assert read_limit(limits(limit(count), limit(1200))) == 1200
+
+
 @pytest.mark.parametrize("entry", [limit(-1), limit(10**7), limit(1, "EON"), limit(1, number=0), {}, None])
 def test_a_limit_that_makes_no_sense_is_invalid(entry: object) -> None:
     with pytest.raises(SourceUnavailable, match="invalid"):

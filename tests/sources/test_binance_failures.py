@@ -15,7 +15,8 @@ from tenantry.testing.standins import StandIn, start_binance
 
 @pytest.mark.parametrize(
     ("retry_after", "expected"),
-    [("7", 7), ("0", 1), ("", 60), ("soon", 60), ("-5", 60), ("999999999", 259200), ("٣", 60)],
+    [("7", 7), ("0", 1), ("", 60), ("soon", 60), ("-5", 60), ("999999999", 259200), ("٣", 60)]
+    + [(f"Mon, 01 Jan {year} 00:00:00 {zone}", 60) for year, zone in ((9**99, "GMT"), (2026, f"+{9**99}"))],
 )
 async def test_429_waits_as_long_as_it_is_told(
     feed: Polled, exchange: StandIn, clock: FrozenClock, retry_after: str, expected: float

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,17 @@ async def test_a_fault_of_the_adapter_reaches_every_caller_and_the_feed_goes_on(
     assert await reasons(ask(together, "AAA", "AAA", "BBB")) == ["ZeroDivisionError"] * 3
     upstream.fault = None
     assert await reasons(ask(together, "AAA")) == ["Reading"]
+
+
+async def test_an_adapter_that_answers_nothing_at_all_keeps_nobody_waiting(clock: FrozenClock) -> None:
+    async def forgetful(_symbols: Sequence[str]) -> Any:
+        return None
+
+    feed = Polled(forgetful, Host("http://127.0.0.1:1", clock), symbols_max=20)
+    async with asyncio.timeout(5):
+        assert await reasons(ask(feed, "AAA", "BBB")) == ["AttributeError"] * 2
+        assert await reasons(ask(feed, "AAA")) == ["AttributeError"]
+    await feed.aclose()
 
 
 async def test_so_many_requests_at_once_and_then_busy(

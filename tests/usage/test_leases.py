@@ -156,6 +156,19 @@ async def test_a_statement_that_the_database_refused_is_asked_again(kit, holder)
     assert await row(kit, holder) == (1000, 0)
 
 
+@pytest.mark.parametrize(("times", "is_told"), [(2, False), (3, True)])
+async def test_a_first_row_that_the_database_refused_to_make_is_asked_for_again(kit, holder, times, is_told):
+    leases = kit.runtime.port(Leases)
+    # The first unit asks, and finds no row; those that follow make it.
+    leases._system = Losing(kit.system, executed=False, error=DatabaseConflict, times=times, passes=1)
+    found = await asyncio.gather(*(decide(kit.system, holder, requests) for _ in range(3)), return_exceptions=True)
+    assert [isinstance(one, DatabaseConflict) for one in found] == [is_told] * 3
+    await leases.settle()
+    assert await calls(kit, holder, 1) == 1
+    await leases.settle()
+    assert await row(kit, holder) == (1 if is_told else 4, 0)
+
+
 async def test_who_goes_away_while_waiting_is_not_charged(kit, holder):
     await set_plan_to(kit, holder, "small")
     leases = kit.runtime.port(Leases)
@@ -215,20 +228,21 @@ class Counting(Context):
 
 
 class Losing(Context):
-    """Fails some times: before the statement was executed, or after."""
+    """Fails some times, once some have passed: before the statement was executed, or after."""
 
     def __new__(cls, _, **__):
         return object.__new__(cls)
 
-    def __init__(self, system, *, executed, error, times=1):
+    def __init__(self, system, *, executed, error, times=1, passes=0):
         super().__init__(system.runtime, system.actor, system.origin)
-        for name, value in (("executed", executed), ("error", error), ("times", times)):
+        for name, value in (("executed", executed), ("error", error), ("times", times), ("passes", passes)):
             object.__setattr__(self, name, value)
 
     @asynccontextmanager
     async def service(self, **how):
-        fails = self.times > 0
-        object.__setattr__(self, "times", self.times - 1)
+        fails = self.passes <= 0 and self.times > 0
+        name = "times" if self.passes <= 0 else "passes"
+        object.__setattr__(self, name, getattr(self, name) - 1)
         if fails and not self.executed:
             raise self.error(internal="lost on the way there")
         async with super().service(**how) as working:

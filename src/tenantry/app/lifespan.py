@@ -52,6 +52,8 @@ def lifespan_of(runtime: Runtime, resources: Sequence[Resource], *, worker: bool
                 await stack.enter_async_context(_working(runtime))
             # What start-up made stays; the collector need not walk it again and again.
             gc.freeze()
+            # What this application was made of goes when it has ended: a process of tests starts hundreds.
+            stack.callback(gc.unfreeze)
             yield
 
     return lifespan

@@ -20,21 +20,18 @@ from tenantry.kernel.logs import logger_of
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.product import Meter
 
+from .asking import TRIES_MAX, Key, exchanged, opened
 from .held import LEASE_SECONDS, Held, lease_size
 from .notices import Notices
-from .queries import exchange as queries
-from .queries.exchange import Asked, Exchanged
+from .queries.exchange import Exchanged
 from .rows import Decision
 from .waiting import Sent, Waiter
-
-Key = tuple[UUID, str]
 
 BATCH_MAX = 256
 """Counters in one statement."""
 FLIGHTS_MAX = {"sqlite": 1, "postgresql": 4}
 """Exchanges under way at a time: one that waits for a locked row does not hold up the others. A file has one writer."""
 SWEEP_SECONDS = 0.25
-TRIES_MAX = 3
 SETTLE_SECONDS, SETTLE_PAUSE_SECONDS, SETTLE_PAUSE_SECONDS_MAX = 5.0, 0.002, 0.1
 
 log = logger_of("tenantry.usage")
@@ -47,6 +44,7 @@ class Leases:
         self._clock = clock
         self.notices = Notices()
         self._held: dict[Key, Held] = {}
+        self._meters: set[str] = set()
         self._waiting: dict[Key, deque[Waiter]] = {}
         self._due: dict[Key, bool] = {}
         """What the next exchange is about, in the order of asking; True: it gives everything back."""
@@ -82,7 +80,8 @@ class Leases:
         held = self._held.get(key)
         if held is None:
             self._held[key] = Held(meter, now)
-        elif key in self._waiting:
+            self._meters.add(meter.name)
+        elif self._waiting and key in self._waiting:
             pass  # Nobody overtakes.
         elif now < held.deadline and held.left >= cost:
             held.spent += cost
@@ -116,14 +115,18 @@ class Leases:
 
     def _unsettled(self, holder_id: UUID | None, began: float) -> list[Key]:
         """Whose row does not know yet what was spent before a moment."""
-        found = [(key, held) for key, held in self._held.items() if holder_id in {None, key[0]}]
+        found = self._held.items() if holder_id is None else self._of(holder_id)
         return [key for key, held in found if held.exchanged_at < began and (held.asking or not held.is_settled)]
+
+    def _of(self, holder_id: UUID) -> list[tuple[Key, Held]]:
+        """What is held of one holder: looked up, for there may be very many others."""
+        keys = [(holder_id, name) for name in self._meters]
+        return [(key, self._held[key]) for key in keys if key in self._held]
 
     def expire(self, holder_id: UUID) -> None:
         """Ask anew before the next call of this holder: their plan or period has changed."""
-        for key, held in self._held.items():
-            if key[0] == holder_id:
-                held.expire(self._clock.monotonic())
+        for _, held in self._of(holder_id):
+            held.expire(self._clock.monotonic())
 
     async def _wait(self, ctx: Context, key: Key, cost: int) -> Decision | None:
         waiter = Waiter(cost)
@@ -153,11 +156,11 @@ class Leases:
             self._flights.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _ask_all(self, ctx: Context) -> None:
-        tries, opened = 0, set[Key]()
+        tries, in_vain = 0, set[Key]()
         while batch := self._batch():
             sent = self._clock.monotonic()
             try:
-                found = await _exchanged(ctx, [each.asked for each in batch.values()])
+                found = await exchanged(ctx, [each.asked for each in batch.values()])
             except DatabaseConflict as error:
                 tries += 1
                 self._refused(batch, error if tries >= TRIES_MAX else None)
@@ -173,8 +176,8 @@ class Leases:
                 for key, row in found.items():
                     self._arrived(key, batch[key], row, sent)
                     self.notices.look(ctx, self._held[key].meter, row)
-                await self._open(ctx, {key: each for key, each in batch.items() if key not in found}, opened, sent)
-                opened.difference_update(found)
+                await self._open(ctx, {key: each for key, each in batch.items() if key not in found}, in_vain, sent)
+                in_vain.difference_update(found)
 
     def _batch(self) -> dict[Key, Sent]:
         """What to ask now, of every counter that is due and not under way, and for how many who wait."""
@@ -191,12 +194,12 @@ class Leases:
             batch[key] = Sent(held.ask(key[0], need=need, more=more, closing=closing), len(waiters), closing)
         return batch
 
-    async def _open(self, ctx: Context, missing: dict[Key, Sent], opened: set[Key], sent: float) -> None:
+    async def _open(self, ctx: Context, missing: dict[Key, Sent], in_vain: set[Key], sent: float) -> None:
         """Make the rows that were not there, for nothing happened to them; what has none even then gets no answer.
 
         One that was made and is not found is of a window that was over a moment later: there is another one by now.
         """
-        absent = opened & missing.keys()
+        absent = in_vain & missing.keys()
         for key in absent:
             self._absent(key, missing[key], sent)
         first = {key: each for key, each in missing.items() if key not in absent}
@@ -204,14 +207,13 @@ class Leases:
             return
         self._refused(first, None)
         try:
-            async with ctx.service(single=True) as working:
-                made = await queries.open_windows(working.db, [each.asked for each in first.values()])
+            made = await opened(ctx, [each.asked for each in first.values()])
         except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
             for key in first:
                 for waiter in self._waiting.pop(key, ()):
                     waiter.fail(error)
         else:
-            opened.update(first.keys() - made)
+            in_vain.update(first.keys() - made)
 
     def _absent(self, key: Key, each: Sent, sent: float) -> None:
         held, waiters = self._held[key], list(self._waiting.pop(key, ()))
@@ -290,8 +292,3 @@ class Leases:
                     del self._held[key]
             if self._due:
                 self._fly(ctx)
-
-
-async def _exchanged(ctx: Context, asked: list[Asked]) -> dict[Key, Exchanged]:
-    async with ctx.service(single=True) as working:
-        return {(one.holder_id, one.meter): one for one in await queries.exchange(working.db, asked)}

@@ -9,7 +9,8 @@ from .host import Answer
 
 _Text = Annotated[str, msgspec.Meta(max_length=64)]
 _MINUTES = {"SECOND": 1 / 60, "MINUTE": 1, "HOUR": 60, "DAY": 1440}
-_LIMIT_MAX = 10**6
+_LIMIT_MIN, _LIMIT_MAX = 26, 10**6
+"""The least is what a request of each kind costs. With less nothing would ever be asked again, nor the limit itself."""
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -53,11 +54,11 @@ def read_listing(answer: Answer) -> set[str]:
 def read_limit(answer: Answer) -> int | None:
     """The request weight that one address may use a minute; None when it is not told.
 
-    Of several the smallest counts. Raises SourceUnavailable("invalid") for an answer of another shape.
+    Of several the smallest counts, if anything could be asked with it. Raises SourceUnavailable("invalid") for an answer of another shape.
     """
     limits = [
         int(one.limit / one.interval_num / _MINUTES[one.interval])
         for one in answer.read(_Limits).rate_limits
         if one.rate_limit_type == "REQUEST_WEIGHT"
     ]
-    return min((limit for limit in limits if limit > 0), default=None)
+    return min((limit for limit in limits if limit >= _LIMIT_MIN), default=None)

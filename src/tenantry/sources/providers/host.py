@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -93,6 +94,8 @@ class Host:
             headers={**standard, **self.headers},
             timeout=self.timeout_seconds,
             limits=httpx2.Limits(max_connections=REQUESTS_MAX * 2, max_keepalive_connections=REQUESTS_MAX),
+            # None are kept: a host could fill our memory with them, and every request would carry them.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
         )
 
@@ -178,7 +181,7 @@ class Host:
             return _bounded(float(text))
         try:
             until = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # the year 99999999999
             return None
         aware = until if until.tzinfo else until.replace(tzinfo=UTC)
         return _bounded((aware - self.clock.now()).total_seconds())

@@ -173,16 +173,15 @@ class Polled:
         now = self._monotonic()
         self.waits["sent"] += len(taken)
         self.waited_seconds += sum(now - place.since for place in taken.values())
-        outcomes: Mapping[str, Outcome] = {}
+        left_out = SourceUnavailable("invalid", detail="not in the answer")
         try:
             outcomes = await self.fetch(list(taken))
+            for symbol in taken:
+                self._answer(symbol, outcomes.get(symbol, left_out))
         except SourceError as error:
-            outcomes = dict.fromkeys(taken, error)
+            self._answer_all(list(taken), error)
         except Exception as error:  # noqa: BLE001 - a fault of the adapter is every caller's, and nobody waits for ever.
             self._break(taken, error)
-        left_out = SourceUnavailable("invalid", detail="not in the answer")
-        for symbol in taken:
-            self._answer(symbol, outcomes.get(symbol, left_out))
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
@@ -200,9 +199,9 @@ class Polled:
 
     def _break(self, symbols: Mapping[str, Place], error: Exception) -> None:
         for symbol in symbols:
-            asked = self._asked.pop(symbol)
-            asked.set_exception(error)
-            asked.exception()  # Looked at here, in case every caller has left.
+            if asked := self._asked.pop(symbol, None):
+                asked.set_exception(error)
+                asked.exception()  # Looked at here, in case every caller has left.
 
 
 def _named(error: SourceError) -> str:
