@@ -53,7 +53,7 @@ async def test_a_price_200(kit):
     assert price["source"] == "prices"
     assert (price["price"], price["change_24h"]) == ("62400.00000000", "1200.00000000")
     assert price["stale"] is False
-    assert answer.headers["RateLimit-Policy"] == '"requests";q=100;w=86400'
+    assert answer.headers["RateLimit-Policy"] == '"requests";q=100;w=86400, "burst";q=1000;w=1'
     assert answer.headers["RateLimit"] == '"requests";r=99;t=43200'
     assert answer.headers["X-RateLimit-Limit"] == "100"
     assert answer.headers["X-RateLimit-Remaining"] == "99"
@@ -97,7 +97,7 @@ async def test_the_101st_call_429_consumes_nothing_and_says_when_to_come_back(ki
     assert (problem["limit"], problem["used"], problem["remaining"]) == (100, 100, 0)
     assert problem["reset_at"] == "2026-03-15T00:00:00Z"
     assert refused.headers["Retry-After"] == "41401"
-    assert refused.headers["RateLimit-Policy"] == '"requests";q=100;w=86400'
+    assert refused.headers["RateLimit-Policy"] == '"requests";q=100;w=86400, "burst";q=1000;w=1'
     assert refused.headers["RateLimit"] == '"requests";r=0;t=41400'
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert await used(ada) == 100

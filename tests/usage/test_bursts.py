@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from tenantry.testing import AppKit
 from tenantry.usage import BurstExceeded, Leases, QuotaExceeded, consume, decide, limit_headers
 from tenantry.usage.bursts import HOLDERS_MAX, SWEEP_FROM, Bursts
 from tenantry.usage.queries.counters import windows
+from tenantry.usage.reservations import reserve, settle
 
 requests = Meter("requests", per="day")
 # Slow paces: the clock's monotonic time goes on by itself.
@@ -169,11 +171,37 @@ async def test_a_moment_later_one_is_admitted_and_the_quota_stands(kit: AppKit) 
     with pytest.raises(QuotaExceeded) as raised:
         await consume(ctx, requests)
     assert raised.value.extra["violated-policies"] == ["requests"]
+    assert raised.value.headers["RateLimit-Policy"] == '"requests";q=5;w=86400, "burst";q=3;w=3600'
 
 
 async def test_a_call_is_one_whatever_it_costs(kit: AppKit) -> None:
     ctx = await holder_of(kit, "large")
     assert [(await consume(ctx, requests, 20)).remaining for _ in range(5)] == [80, 60, 40, 20, 0]
+
+
+async def test_429_a_reservation_is_a_call_too_and_what_is_reserved_for_others_is_not(kit: AppKit) -> None:
+    ctx, paying = await holder_of(kit), await holder_of(kit)
+    terms = {"expires_in": timedelta(minutes=5)}
+    await consume(ctx, requests)
+    held = [await reserve(ctx, requests, 1, **terms) for _ in range(2)]
+    for late in (reserve(ctx, requests, 1, **terms), consume(ctx, requests)):
+        with pytest.raises(BurstExceeded):
+            await late
+    assert (await decide(kit.system, ctx.holder.id, requests)).used == 2
+    # It is for whoever pays, and says nothing of how fast they call.
+    for _ in range(4):
+        assert await reserve(ctx, requests, 1, holder_id=paying.holder.id, **terms)
+    assert [(await settle(ctx, one.id, 1)).status for one in held] == ["settled", "settled"]
+
+
+async def test_one_request_is_one_call_on_however_many_meters(kit: AppKit) -> None:
+    ctx = await holder_of(kit)
+    asked = [replace(ctx, once=set()) for _ in range(4)]
+    for one in asked[:3]:
+        await consume(one, requests)
+        await reserve(one, requests, 1, expires_in=timedelta(minutes=5), reservation_id=UUID(int=9))
+    with pytest.raises(BurstExceeded):
+        await consume(asked[3], requests)
 
 
 async def test_a_plan_without_a_pace_is_not_held_up(kit: AppKit) -> None:

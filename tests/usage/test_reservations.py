@@ -17,7 +17,7 @@ from tenantry.kernel import Context, new_id
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import UnitStillOpen
 from tenantry.testing import AppKit
-from tenantry.usage import Leases, QuotaExceeded, decide
+from tenantry.usage import Leases, QuotaExceeded, consume, decide
 from tenantry.usage.actions import forget_old_windows
 from tenantry.usage.errors import ReservationConflict, ReservationNotFound
 from tenantry.usage.models import UsageCounters, UsageNotices, UsageReservations
@@ -156,6 +156,20 @@ async def test_429_soon_where_others_hold_what_is_missing(ctx: Context) -> None:
     with pytest.raises(QuotaExceeded) as refused:
         await reserve(ctx, tokens, 51, expires_in=MINUTES)
     assert refused.value.headers["Retry-After"] != "1"
+
+
+async def test_429_in_a_while_where_only_reservations_hold_what_is_missing(kit: AppKit, ctx: Context) -> None:
+    await reserve(ctx, tokens, 60, expires_in=MINUTES)
+    for asking in (reserve(ctx, tokens, 50, expires_in=MINUTES), consume(ctx, tokens, 50), consume(ctx, tokens, 100)):
+        with pytest.raises(QuotaExceeded, match="60 are set aside for work under way") as refused:
+            await asking
+        assert refused.value.headers["Retry-After"] == "30"
+    await settle(ctx, (await reserve(ctx, tokens, 20, expires_in=MINUTES)).id, 20)
+    await kit.move(seconds=2)
+    for asking in (reserve(ctx, tokens, 90, expires_in=MINUTES), consume(ctx, tokens, 90)):
+        with pytest.raises(QuotaExceeded) as refused:
+            await asking
+        assert int(refused.value.headers["Retry-After"]) > 30
 
 
 async def test_of_many_at_once_no_more_are_set_aside_than_there_are(ctx: Context) -> None:

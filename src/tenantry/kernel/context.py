@@ -91,13 +91,17 @@ _RESOLVED = "tenantry.context"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """See the module's text. `db` is the open unit of work; with `Open` there is none until `unit()` or `service()`."""
+    """See the module's text. `db` is the open unit of work; with `Open` there is none until `unit()` or `service()`.
+
+    `once`: what a room does only once for a request and has done; None in a job, a command and a websocket.
+    """
 
     runtime: "Runtime"
     actor: Actor
     origin: Origin
     current_holder: Holder | None = None
     unit_of_work: Unit | None = None
+    once: set[object] | None = None
 
     @property
     def db(self) -> Unit:
@@ -184,7 +188,7 @@ class Context:
 
     def _with(self, unit: Unit) -> "Context":
         # Not `dataclasses.replace`, which costs more than some reads.
-        return Context(self.runtime, self.actor, self.origin, self.current_holder, unit)
+        return Context(self.runtime, self.actor, self.origin, self.current_holder, unit, self.once)
 
 
 def identity_of(actor: Actor) -> Identity:
@@ -215,6 +219,8 @@ async def open_context(request: Request) -> Context:
             resolved.actor if resolved else STRANGER,
             _origin(request, runtime),
             resolved.holder if resolved else None,
+            # A websocket's handshake is seen as a CONNECT.
+            once=None if request.method == "CONNECT" else set(),
         )
         state[_RESOLVED] = found
     return found

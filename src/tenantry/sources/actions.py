@@ -26,11 +26,15 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Priced(msgspec.Struct, frozen=True):
-    """A reading and the decision that paid for it. `decision` None: the product meters no sources."""
+    """A reading and the decision that paid for it. `decision` None: the product meters no sources.
+
+    `headers` tell how the caller stands.
+    """
 
     source: DataSource
     reading: Reading
     decision: Decision | None
+    headers: dict[str, str]
 
 
 async def read_price(ctx: Context, symbol: str, *, source_key: str | None = None) -> Priced:
@@ -43,7 +47,9 @@ async def read_price(ctx: Context, symbol: str, *, source_key: str | None = None
     source = callable_source(ctx.product, ctx.holder.plan, source_key)
     meter = ctx.product.meter_of_sources
     decision = await consume(ctx, meter) if meter is not None else None
-    headers = limit_headers(decision, ctx.clock.now()) if decision else {}
+    headers = {}
+    if decision is not None:
+        headers = limit_headers(decision, ctx.clock.now(), ctx.product.plan(decision.plan).burst)
     refuse_while_open("asking a data source")
     try:
         priority = ctx.product.plan(ctx.holder.plan).priority
@@ -56,7 +62,7 @@ async def read_price(ctx: Context, symbol: str, *, source_key: str | None = None
         headers = {**headers, "Retry-After": str(max(1, math.ceil(away.retry_after or RETRY_SECONDS)))}
         refused = SourceBusy if away.reason in ("short", "busy") else SourceAway
         raise refused(internal=str(away), headers=headers, source=source.key, reason=away.reason) from away
-    return Priced(source, reading, decision)
+    return Priced(source, reading, decision, headers)
 
 
 def standing_of(ctx: Context, source: DataSource) -> Standing | None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tenantry.kernel import Context, Read, SignedIn, problems
 from tenantry.kernel.problems import Unauthenticated
 from tenantry.product import DataSource
-from tenantry.usage import BurstExceeded, QuotaExceeded, limit_headers
+from tenantry.usage import BurstExceeded, QuotaExceeded
 
 from . import actions
 from .errors import NoPriceNow, PlanTooSmall, SourceAway, SourceBusy, SourceNotFound, SourcePlanned, UnknownSymbol
@@ -86,8 +86,7 @@ async def read_price(
 ) -> Price:
     """Answer the current price of a symbol. Counts one unit of the quota."""
     priced = await actions.read_price(ctx, symbol, source_key=source)
-    if priced.decision:
-        response.headers.update(limit_headers(priced.decision, ctx.clock.now()))
+    response.headers.update(priced.headers)
     quote = priced.reading.quote
     return Price(
         symbol=quote.symbol,

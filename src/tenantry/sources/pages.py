@@ -7,7 +7,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from tenantry.kernel import SignedIn
 from tenantry.kernel.panels import panels_of
-from tenantry.usage import limit_headers
 from tenantry.web import gettext, page
 
 from .tries import try_price
@@ -22,8 +21,7 @@ async def show_tried_price(ctx: SignedIn, request: Request, symbol: Annotated[st
     async with ctx.unit(writes=False) as reading:
         panels = await panels_of(reading, request, sources={"tried": tried})
     answer = page(request, "dashboard.html", status=tried.status, fragment="panels", panels=panels)
-    decision = tried.priced.decision if tried.priced else None
-    answer.headers.update(limit_headers(decision, ctx.clock.now()) if decision else {})
+    answer.headers.update(tried.priced.headers if tried.priced else {})
     answer.headers.update(tried.problem.headers if tried.problem else {})
     return answer
 

@@ -36,7 +36,7 @@ async def consume(ctx: Context, meter: Meter, cost: int = 1) -> Decision:
             raise
         return ctx.port(Uncounted).admit(ctx, meter, cost)
     if not decision.allowed:
-        raise QuotaExceeded.of(decision, ctx.clock.now())
+        raise QuotaExceeded.of(decision, ctx.clock.now(), ctx.product.plan(decision.plan).burst)
     return decision
 
 
@@ -45,6 +45,7 @@ async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1) -> 
 
     A holder that does not exist and a meter that no plan of the product limits raise LookupError. Inside an open unit
     of work it is refused (RuntimeError): the call counts apart from it, and on SQLite each would wait for the other.
+    The plan's burst is not asked: it is about who calls, and this is about who pays.
     """
     refuse_while_open("a call was counted")
     if not 1 <= cost <= COST_MAX:

@@ -64,10 +64,15 @@ class Bursts:
 
 
 def keep_pace(ctx: Context) -> None:
-    """Refuse (`BurstExceeded`, 429) a call of the context's holder that comes faster than their plan allows."""
+    """Refuse (`BurstExceeded`, 429) a call of the context's holder that comes faster than their plan allows.
+
+    One request is one call, however many meters it is counted on. Without a request each time is a call.
+    """
     plan = ctx.product.plan(ctx.holder.plan)
-    if plan.burst is None:
+    if plan.burst is None or (ctx.once is not None and (Bursts, ctx.holder.id) in ctx.once):
         return
     wait = ctx.port(Bursts).admit(ctx.holder.id, plan.burst, ctx.clock.monotonic())
     if wait:
         raise BurstExceeded.of(plan.name, plan.burst, math.ceil(wait))
+    if ctx.once is not None:
+        ctx.once.add((Bursts, ctx.holder.id))

@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from .rows import Decision
 
 
+SET_ASIDE_SECONDS = 30
+"""What a caller is told to wait where only reservations hold what it needs."""
+
+
 class QuotaExceeded(Problem):
     """What is left of your plan's quota is too little for this call; a larger plan allows more."""
 
     code, status = "usage.quota_exceeded", 429
 
     @classmethod
-    def of(cls, decision: "Decision", now: datetime) -> Self:
-        """The refusal of a decision, with its numbers in the body and in the headers."""
-        headers = limit_headers(decision, now)
+    def of(cls, decision: "Decision", now: datetime, burst: Burst | None = None) -> Self:
+        """The refusal of a decision, with its numbers in the body and in the headers; `burst` is the plan's."""
+        headers = limit_headers(decision, now, burst)
         if decision.waiting_helps:
-            seconds = 1 if decision.soon else int((decision.reset_at - now).total_seconds()) + 1
-            headers["Retry-After"] = str(max(1, seconds))
+            headers["Retry-After"] = str(_wait_seconds(decision, now))
         return cls(
             _sentence(decision),
             headers=headers,
@@ -91,6 +94,14 @@ class ReservationConflict(Problem):
     code, status = "usage.reservation_conflict", 409
 
 
+def _wait_seconds(decision: "Decision", now: datetime) -> int:
+    if decision.soon:
+        return 1
+    until_reset = max(1, int((decision.reset_at - now).total_seconds()) + 1)
+    # What is set aside may come back when that work ends, and nobody knows when. A guess, but no poll.
+    return min(SET_ASIDE_SECONDS, until_reset) if decision.set_aside_helps else until_reset
+
+
 def _figures(found: "Level") -> dict[str, Any]:
     return {"plan": found.plan, "limit": found.limit, "value": found.value}
 
@@ -105,6 +116,9 @@ def _sentence(decision: "Decision") -> str:
     anew = f"it begins anew at {decision.reset_at:%Y-%m-%d %H:%M} UTC."
     if not decision.waiting_helps:
         return f"This call costs {cost} {meter}, more than the plan's whole limit allows. A larger plan allows more."
+    if decision.set_aside_helps:
+        aside = decision.set_aside
+        return f"This call costs {cost} {meter}; {left} of {limit} are left, {aside} are set aside for work under way."
     if left:
         return f"This call costs {cost} {meter}, and {left} of {limit} are left in this window; {anew}"
     return f"All {limit} {meter} of this window are used; {anew}"

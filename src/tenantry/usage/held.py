@@ -163,8 +163,8 @@ class Held:
 
     @property
     def elsewhere(self) -> int:
-        """How many units other workers held at the last exchange."""
-        return max(0, self.known.leased - self.leased) if self.known else 0
+        """How many units other workers held at the last exchange, beside what is set aside."""
+        return max(0, self.known.leased - self.known.reserved - self.leased) if self.known else 0
 
     def decision(self, cost: int, *, allowed: bool) -> Decision:
         """What a caller is told; `known` is there."""
@@ -182,6 +182,7 @@ class Held:
             self.window_seconds,
             allowed or limit is None or cost <= limit,
             not allowed and self.elsewhere > 0,
+            set_aside=0 if allowed else found.reserved,
         )
 
     def refused(self) -> None:

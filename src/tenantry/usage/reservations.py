@@ -32,6 +32,7 @@ from tenantry.product import Meter
 
 from . import queries
 from .actions import COST_MAX
+from .bursts import keep_pace
 from .errors import QuotaExceeded, ReservationConflict, ReservationNotFound
 from .leases import Leases
 from .queries.exchange import Asked, Exchanged
@@ -91,19 +92,22 @@ async def reserve(
 ) -> Reservation:
     """Set units of the current window aside, 1 to 10**12, committed before anything else happens; see `Terms`.
 
-    `ctx` has no open unit. `expires_in` is a second to seven days. Too few units left: `QuotaExceeded` (429), and
-    nothing has changed. The same id with the same holder, meter and units answers the same reservation, also when it
+    `ctx` has no open unit. `expires_in` is a second to seven days. Of the context's holder it is a call as `consume`
+    is: too soon after others it is `BurstExceeded` (429). Too few units left: `QuotaExceeded` (429). Then nothing has
+    changed. The same id with the same holder, meter and units answers the same reservation, also when it
     has ended; with others `ReservationConflict` (409). An unknown holder or meter raises LookupError.
     """
     refuse_while_open("reserving units")
     wanted = _wanted(ctx, meter, units, expires_in, terms)
+    if "holder_id" not in terms:
+        keep_pace(ctx)
     outcome = await _attempt(ctx, wanted)
     if isinstance(outcome, Decision) and outcome.soon:
         # Some of what is missing may be held by this very process.
         await ctx.port(Leases).settle(wanted.asked.holder_id)
         outcome = await _attempt(ctx, wanted)
     if isinstance(outcome, Decision):
-        raise QuotaExceeded.of(outcome, ctx.clock.now())
+        raise QuotaExceeded.of(outcome, ctx.clock.now(), ctx.product.plan(outcome.plan).burst)
     return outcome
 
 

@@ -9,7 +9,8 @@ class Decision(msgspec.Struct, frozen=True):
     """What was decided about one call, for the holder it was asked about. `limit` None: the plan sets none.
 
     `remaining` may be more by now, never less shown. `waiting_helps`: a call of this cost fits in the next window.
-    `soon`: it was refused while other processes hold units that they may give back within a second.
+    `soon`: it was refused while other processes hold units that they may give back within a second. `set_aside`: how
+    many units of the window reservations hold, as far as a refusal asked.
     `counted` False: the database was away, and the meter says `fail_open`; nothing else is known then.
     """
 
@@ -25,12 +26,19 @@ class Decision(msgspec.Struct, frozen=True):
     waiting_helps: bool
     soon: bool = False
     counted: bool = True
+    set_aside: int = 0
+
+    @property
+    def set_aside_helps(self) -> bool:
+        """Whether a refused call fits once work under way gives back what is set aside for it."""
+        return self.set_aside > 0 and self.remaining is not None and self.cost <= self.remaining + self.set_aside
 
 
 class Standing(msgspec.Struct, frozen=True):
     """How a holder stands in the current window, whether or not it was used yet. `plan_limit` None: no limit.
 
-    `overrun` of the `used` units were used beyond what was left, by work whose cost was known afterwards.
+    `overrun` of the `used` units were used beyond what was left, by work whose cost was known afterwards. `reserved` of
+    the `leased` are set aside for such work, where that was asked.
     """
 
     plan: str
@@ -40,6 +48,7 @@ class Standing(msgspec.Struct, frozen=True):
     window_start: datetime
     window_end: datetime
     overrun: int = 0
+    reserved: int = 0
 
     @property
     def limit(self) -> int | None:
@@ -59,8 +68,9 @@ class Standing(msgspec.Struct, frozen=True):
         return self.plan_limit is None or cost <= self.plan_limit
 
     def refusal(self, meter: str, cost: int) -> Decision:
-        """What is told of a call that does not fit. `soon`: it would, if others gave back what they hold."""
-        is_held = self.leased > 0 and self.remaining is not None and cost <= self.remaining + self.leased
+        """What is told of a call that does not fit. `soon`: it would, if other processes gave back what they hold."""
+        leased = max(0, self.leased - self.reserved)
+        is_held = leased > 0 and self.remaining is not None and cost <= self.remaining + leased
         return Decision(
             allowed=False,
             meter=meter,
@@ -73,6 +83,7 @@ class Standing(msgspec.Struct, frozen=True):
             window_seconds=int((self.window_end - self.window_start).total_seconds()),
             waiting_helps=self.next_holds(cost),
             soon=is_held and self.next_holds(cost),
+            set_aside=self.reserved,
         )
 
 

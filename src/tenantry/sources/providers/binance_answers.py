@@ -54,7 +54,8 @@ def read_listing(answer: Answer) -> set[str]:
 def read_limit(answer: Answer) -> int | None:
     """The request weight that one address may use a minute; None when it is not told.
 
-    Of several the smallest counts, if anything could be asked with it. Raises SourceUnavailable("invalid") for an answer of another shape.
+    Of several the smallest counts, of those with which anything could be asked. Raises
+    SourceUnavailable("invalid") for an answer of another shape.
     """
     limits = [
         int(one.limit / one.interval_num / _MINUTES[one.interval])

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, true, union_all, update
+from sqlalchemy import ColumnElement, and_, case, cast, func, literal, select, true, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders, Plans
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Words
+from tenantry.kernel.database.types import Whole, Words
 from tenantry.kernel.retention import expired
 from tenantry.kernel.sql import any_of, greatest, json_whole, now, window_end, window_start
 from tenantry.product import Meter
 
-from ..models import UsageCounters
+from ..models import UsageCounters, UsageReservations
 from ..rows import OpenWindow, Standing, Window
 
 _meter, _per = param("meter", Words()), param("per", Words())
@@ -25,6 +25,18 @@ def limit_of(meter: Any) -> ColumnElement[Any]:
     """A meter's limit on a plan: NULL when the plan says that there is none, 0 when it says nothing about the meter."""
     # `->` answers JSON's null as a value and an absent key as NULL, on both databases.
     return case((Plans.limits.op("->")(meter).is_(None), 0), else_=json_whole(Plans.limits, meter))
+
+
+def set_aside(holder: Any, meter: Any, start: Any) -> ColumnElement[Any]:
+    """How many units of a window held reservations have; they stand in its counter's `leased`."""
+    held = select(func.sum(UsageReservations.units)).where(
+        UsageReservations.holder_id == holder,
+        UsageReservations.meter == meter,
+        UsageReservations.window_start == start,
+        UsageReservations.status == "held",
+    )
+    # PostgreSQL adds whole numbers up to a decimal.
+    return cast(func.coalesce(held.scalar_subquery(), 0), Whole())
 
 
 def window_now(per: Any) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -46,6 +58,7 @@ _standing = statement(
         _start.label("window_start"),
         _end.label("window_end"),
         func.coalesce(UsageCounters.overrun, 0).label("overrun"),
+        set_aside(Holders.id, _meter, _start).label("reserved"),
     )
     .join(Plans, Plans.name == Holders.plan)
     .outerjoin(

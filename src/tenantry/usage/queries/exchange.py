@@ -20,7 +20,7 @@ from tenantry.kernel.database.types import Flag, Id, UtcDateTime, Whole, Words, 
 from tenantry.kernel.sql import entries, greatest, least, member, now
 
 from ..models import UsageCounters
-from .counters import limit_of, limit_of_row, window_now
+from .counters import limit_of, limit_of_row, set_aside, window_now
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Exchanged(msgspec.Struct, frozen=True):
 
     `plan_limit` None: the plan sets no limit; 0: it does not name the meter. `is_over`: the counter's window is not the
     one that is open now, because its time has passed or the holder's period has changed; it only settles and takes
-    back.
+    back. `reserved` of the leased units are set aside by reservations, where nothing was granted; else 0.
     """
 
     holder_id: UUID
@@ -64,6 +64,7 @@ class Exchanged(msgspec.Struct, frozen=True):
     at: datetime
     overrun: int = 0
     is_over: bool = False
+    reserved: int = 0
 
 
 UNITS_MAX = 2**62
@@ -85,6 +86,11 @@ ANSWER = (
     now().label("at"),
     UsageCounters.overrun,
     type_coerce(UsageCounters.granted == OVER, Flag()).label("is_over"),
+    # Asked only for whoever is refused: they are told when to come again.
+    case(
+        (or_(UsageCounters.granted != 0, UsageCounters.leased == 0), 0),
+        else_=set_aside(UsageCounters.holder_id, UsageCounters.meter, UsageCounters.window_start),
+    ).label("reserved"),
 )
 """What is told of a row that changed. Only the row itself is at hand here on SQLite."""
 
