@@ -73,4 +73,6 @@ async def test_the_documentation_runs(run: Run) -> None:
     assert (await ada.delete("/reports")).status_code == 403
     assert (await ada.get("/tiles/1")).headers["X-RateLimit-Remaining"] == "94"
     assert (await ada.post("/render?tiles=4")).headers["X-RateLimit-Remaining"] == "90"
+    for wrong in (0, -1, 101, 10**13):
+        assert (await ada.post(f"/render?tiles={wrong}")).status_code == 422
     assert (await (await kit.client()).post("/render?tiles=4")).status_code == 401

@@ -31,7 +31,7 @@ def test_the_101st_call_of_the_day_is_a_429_problem_with_headers(server):
         assert refused.json()["code"] == "usage.quota_exceeded"
         assert refused.json()["limit"] == 100
         assert int(refused.headers["Retry-After"]) > 0
-        assert refused.headers["RateLimit-Policy"] == '"requests";q=100;w=86400'
+        assert refused.headers["RateLimit-Policy"] == '"requests";q=100;w=86400, "burst";q=20;w=1'
         assert refused.headers["RateLimit"].startswith('"requests";r=0;t=')
         usage = grace.get("/v1/me/usage").json()["items"][0]
         assert (usage["used"], usage["remaining"]) == (100, 0)

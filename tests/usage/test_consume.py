@@ -183,7 +183,7 @@ async def test_no_limit_admits_as_much_as_a_number_can_count(kit: AppKit) -> Non
     assert (await decide(kit.system, holder, daily, 5)).allowed
 
 
-@pytest.mark.parametrize("cost", [0, -1, 10**12 + 1])
+@pytest.mark.parametrize("cost", [0, -1, 10**12 + 1, 1.5])
 async def test_a_call_costs_one_or_more(kit: AppKit, cost: int) -> None:
     with pytest.raises(ValueError, match="1 to 1000000000000 units"):
         await decide(kit.system, await new_holder(kit), daily, cost)

@@ -70,6 +70,7 @@ async def kit(start: Any, tiles: Tiles) -> AppKit:
     router.mount("/tiles", Metered(tiles, requests))
     router.mount("/weighed", Metered(tiles, requests, cost=weight))
     router.mount("/heavy", Metered(tiles, requests, cost=4))
+    router.mount("/some", Metered(tiles, requests, cost=lambda scope: "/api/" in scope["path"]))
     router.mount("/inner", Metered(inner_application(), requests))
     router.mount("/twice", Metered(Metered(tiles, jobs), requests))
     plans = [Plan("free", price=0, limits={requests: 5, jobs: 100}, burst=Burst(1000))]
@@ -165,6 +166,14 @@ async def test_a_function_says_what_a_call_costs_and_nothing_is_for_everybody(ki
     assert len(tiles.calls) == 2
 
 
+async def test_429_a_condition_is_a_cost_of_one(ada) -> None:
+    for _ in range(5):
+        assert (await ada.get("/some/api/1")).status_code == 200
+    assert (await ada.get("/some/else")).status_code == 200
+    refused = (await ada.get("/some/api/1")).json()
+    assert (refused["cost"], type(refused["cost"])) == (1, int)
+
+
 @pytest.mark.parametrize("cost", [0, -1, 10**12 + 1])
 def test_a_cost_that_is_none_is_refused_where_it_is_written(cost: int) -> None:
     with pytest.raises(ValueError, match="1 to 1000000000000 units"):
@@ -184,6 +193,18 @@ async def test_an_answer_with_limits_of_its_own_keeps_them(ada) -> None:
     assert answer.headers["RateLimit"] == '"own";r=1;t=1'
     assert LIMITS & set(answer.headers) == {"ratelimit"}
     assert await used(ada) == 1
+
+
+async def test_429_of_two_both_count_and_the_call_is_one_for_the_pace(start, tiles) -> None:
+    router = APIRouter()
+    router.mount("/twice", Metered(Metered(tiles, jobs), requests))
+    plans = [Plan("free", price=0, limits={requests: 5, jobs: 100}, burst=Burst(2, seconds=3600))]
+    kit = await start(Product("Acme", sign_in=[Google()], plans=plans, modules=[Module("tiles", routers=[router])]))
+    ada = await kit.sign_in("ada")
+    answers = [await ada.get("/twice/1") for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert answers[2].json()["code"] == "usage.burst_exceeded"
+    assert (await used(ada), await used(ada, "jobs")) == (2, 2)
 
 
 async def test_of_two_the_inner_one_is_told_and_both_count(ada) -> None:

@@ -48,7 +48,8 @@ async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1) -> 
     The plan's burst is not asked: it is about who calls, and this is about who pays.
     """
     refuse_while_open("a call was counted")
-    if not 1 <= cost <= COST_MAX:
+    # A fraction would reach the database, and fail with it the calls of others that are asked for along with it.
+    if not isinstance(cost, int) or not 1 <= cost <= COST_MAX:
         msg = f"a call costs 1 to {COST_MAX} units, not {cost}"
         raise ValueError(msg)
     if meter not in ctx.product.limited:

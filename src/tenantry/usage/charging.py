@@ -37,7 +37,8 @@ class Charge(Generic[Asked]):
 
         Raises `Unauthenticated` (401) for strangers, and whatever `consume` raises.
         """
-        cost = self._cost if self._cost_of is None else self._cost_of(asked)
+        # Of a condition, which is a number too, one unit.
+        cost = self._cost if self._cost_of is None else self._cost_of(asked) + 0
         if cost == 0:
             return None
         ctx = await context_of(scope)
