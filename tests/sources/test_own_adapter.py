@@ -22,12 +22,13 @@ from sources.asking import to_pro, used
 from tenantry import Product, Settings
 from tenantry.app import check
 from tenantry.kernel.clock import Clock
-from tenantry.sources import Feed, Host, Polled, Quote, Reading, SourceUnavailable
+from tenantry.sources import Feed, Feeds, Host, Polled, Quote, Reading, SourceUnavailable
 from tenantry.testing import AppKit
 from tenantry.testing.standins import StandIn
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-sources.md"
 BODY = b'{"EURUSD": {"mid": 1.08420, "at": 1772366400}, "EURXXX": {"mid": 0, "at": 1772366400}}'
+ABSURD = b'{"EURUSD": {"mid": 1.08420, "at": 999999999999999999}}'
 HTML = {"Accept": "text/html"}
 
 
@@ -35,7 +36,7 @@ class Bank:
     """Answers rates, or with the status that a test wants."""
 
     def __init__(self) -> None:
-        self.status = 200
+        self.status, self.body = 200, BODY
         self.asked: list[tuple[str, str]] = []
 
     def app(self) -> Starlette:
@@ -43,7 +44,7 @@ class Bank:
 
     async def rates(self, request: Request) -> Response:
         self.asked.append((request.query_params["pairs"], request.headers["x-api-key"]))
-        return Response(BODY if self.status == 200 else b"{}", self.status, media_type="application/json")
+        return Response(self.body if self.status == 200 else b"{}", self.status, media_type="application/json")
 
 
 @pytest.fixture
@@ -107,6 +108,19 @@ async def test_unknown_404_and_senseless_503_count(start, product, bank):
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert "a-secret-key" not in answer.text
     assert await used(ada) == 2
+
+
+async def test_what_makes_no_sense_is_that_symbols_alone(start, product, bank):
+    feed = (await start(product)).runtime.port(Feeds).feed("rates")
+    rate, none = await asyncio.gather(feed.quote("EURUSD"), feed.quote("EURXXX"), return_exceptions=True)
+    assert (rate.quote.price, none.reason) == (Decimal("1.08420"), "invalid")
+    assert [asked for asked, _ in bank.asked] == ["EURUSD,EURXXX"]
+
+
+async def test_503_a_time_that_is_none(start, product, bank):
+    ada = await pro(await start(product))
+    bank.body = ABSURD
+    assert (await ada.get("/v1/prices/EURUSD")).status_code == 503
 
 
 async def test_the_dashboard_shows_what_there_is_and_nothing_else(start, product):
