@@ -108,6 +108,8 @@ def test_no_window_lasts_longer_than_a_month_but_a_period_that_is_one(
         assert (end - start, start.hour) == (timedelta(days=1), 0)
     elif period and period[1] - period[0] <= MONTH_MAX and period[0] <= at < period[1]:
         assert (start, end) == period
+    elif period and end == period[1] and (end.month, end.day) == (2, 29):
+        assert end - start <= MONTH_MAX
     else:
         assert end - start <= timedelta(days=31)
 
@@ -138,6 +140,17 @@ def test_a_renewal_that_is_told_late_finds_the_row_that_was_counted_in(
     assert window("month", at, *edges[:2]) == window("month", at, *current) == current
 
 
+@given(
+    anchor=moments, leap=st.booleans(), passed=st.integers(0, 6), late=st.timedeltas(timedelta(), timedelta(days=330))
+)
+def test_so_does_a_year_that_is_renewed_months_late(anchor: datetime, leap: bool, passed: int, late: timedelta) -> None:
+    if leap:
+        anchor = anchor.replace(year=2024, month=2, day=29)
+    edges = [months_after(anchor, 12 * (passed + number)) for number in range(3)]
+    at = edges[1] + late
+    assert window_start("month", at, *edges[:2]) == window_start("month", at, *edges[1:])
+
+
 @pytest.mark.parametrize(
     ("at", "period", "expected"),
     [
@@ -153,7 +166,8 @@ def test_a_renewal_that_is_told_late_finds_the_row_that_was_counted_in(
         # A quarter and a year: by the month, the day kept, and the last one ends with them.
         ("2026-11-30", ("2026-11-30", "2027-02-28"), ["2026-11-30", "2026-12-30", "2027-01-30", "2027-02-28"]),
         ("2026-04-30", ("2026-04-30", "2026-07-31"), ["2026-04-30", "2026-05-31", "2026-06-30", "2026-07-31"]),
-        ("2028-12-31", ("2028-02-29", "2029-02-28"), ["2028-12-29", "2029-01-29", "2029-02-28", "2029-03-29"]),
+        ("2028-12-31", ("2028-02-29", "2029-02-28"), ["2028-12-29", "2029-01-29", "2029-02-28", "2029-03-28"]),
+        ("2027-12-31", ("2027-02-28", "2028-02-29"), ["2027-12-28", "2028-01-28", "2028-02-29", "2028-03-29"]),
         # A length that is no number of months: counted from its start, then from its end.
         ("2026-01-01", ("2026-01-01", "2026-02-15"), ["2026-01-01", "2026-02-01", "2026-02-15", "2026-03-15"]),
     ],
@@ -181,6 +195,9 @@ many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @given(asked())
 @example(("month", day("2028-02-29"), (day("2028-01-31"), day("2028-02-29"))))
 @example(("month", day("2027-02-28"), (day("2026-11-30"), day("2027-02-28"))))
+@example(("month", day("2028-02-28"), (day("2027-02-28"), day("2028-02-29"))))
+@example(("month", day("2028-02-27"), (day("2027-02-28"), day("2028-02-29"))))
+@example(("month", day("2025-04-05"), (day("2024-02-29"), day("2025-02-28"))))
 async def test_the_databases_follow_the_same_rules(
     logins: Any, given_: tuple[str, datetime, tuple[datetime, ...]]
 ) -> None:

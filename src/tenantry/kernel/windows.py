@@ -8,7 +8,9 @@ A day is a UTC day. A month is:
 - in a longer one, a year: a month counted from its start; the last one ends with the period;
 - after its end, while the next one is not known yet: a month counted on from that end. The next period begins with one
   of these, so what is counted in it stays counted.
-Months are counted with the day of the month kept: the 31st, the 30th of April, the 31st again.
+Months are counted with the day of the month kept: the 31st, the 30th of April, the 31st again. A year's period tells only
+the day it begins on: of one from the 29th of February nothing tells, in the next, that it was the 29th. So each year
+counts from its own start, what comes after it from its end, and the month before a 29th of February is a day longer.
 """
 
 from calendar import monthrange
@@ -51,8 +53,14 @@ def _edge(per: str, at: datetime, start: datetime | None, end: datetime | None, 
     passed = _months_between(anchor, at)
     if _months_after(anchor, passed) > at:
         passed -= 1
-    edge = _months_after(anchor, passed + nth)
-    return min(edge, end) if at < end else edge
+    if at >= end:
+        return _months_after(anchor, passed + nth)
+    whole = _months_between(start, end)
+    if whole % 12 == 0 and _months_after(end, -whole) == start:
+        # The last day before a 29th of February is no month of its own.
+        passed = min(passed, whole - 1)
+        return end if passed + nth == whole else _months_after(anchor, passed + nth)
+    return min(_months_after(anchor, passed + nth), end)
 
 
 def _anchor(at: datetime, start: datetime, end: datetime) -> datetime:
@@ -61,6 +69,8 @@ def _anchor(at: datetime, start: datetime, end: datetime) -> datetime:
     From the 28th of February to the 31st of March only the latter tells which day is meant.
     """
     months = _months_between(start, end)
+    if months % 12 == 0:
+        return end if at >= end else start
     if _months_after(start, months) == end:
         return start
     return end if at >= end or _months_after(end, -months) == start else start

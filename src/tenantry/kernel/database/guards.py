@@ -52,6 +52,7 @@ DECLARE
   s timestamp := starts AT TIME ZONE 'UTC';
   e timestamp := ends AT TIME ZONE 'UTC';
   anchor timestamp;
+  whole int;
   months int;
   edge timestamp;
 BEGIN
@@ -63,19 +64,25 @@ BEGIN
   ELSIF t < e AND e - s <= interval '32 days' THEN
     edge := CASE nth WHEN 0 THEN s ELSE e END;
   ELSE
-    months := (date_part('year', e) - date_part('year', s)) * 12 + date_part('month', e) - date_part('month', s);
+    whole := (date_part('year', e) - date_part('year', s)) * 12 + date_part('month', e) - date_part('month', s);
     anchor := CASE
-      WHEN s + make_interval(months => months) = e THEN s
-      WHEN t >= e OR e - make_interval(months => months) = s THEN e
+      WHEN whole % 12 = 0 THEN CASE WHEN t >= e THEN e ELSE s END
+      WHEN s + make_interval(months => whole) = e THEN s
+      WHEN t >= e OR e - make_interval(months => whole) = s THEN e
       ELSE s END;
     months := (date_part('year', t) - date_part('year', anchor)) * 12
       + date_part('month', t) - date_part('month', anchor);
     IF anchor + make_interval(months => months) > t THEN
       months := months - 1;
     END IF;
-    edge := anchor + make_interval(months => months + nth);
-    IF t < e THEN
-      edge := least(edge, e);
+    IF t < e AND whole % 12 = 0 AND e - make_interval(months => whole) = s THEN
+      months := least(months, whole - 1);
+      edge := CASE WHEN months + nth = whole THEN e ELSE anchor + make_interval(months => months + nth) END;
+    ELSE
+      edge := anchor + make_interval(months => months + nth);
+      IF t < e THEN
+        edge := least(edge, e);
+      END IF;
     END IF;
   END IF;
   RETURN edge AT TIME ZONE 'UTC';
