@@ -8,8 +8,8 @@ A day is a UTC day. A month is:
 - in a longer one, a year: a month counted from its start; the last one ends with the period;
 - after its end, while the next one is not known yet: a month counted on from that end. The next period begins with one
   of these, so what is counted in it stays counted.
-Months are counted with the day of the month kept: the 31st, the 30th of April, the 31st again. A year's period tells only
-the day it begins on: of one from the 29th of February nothing tells, in the next, that it was the 29th. So each year
+Months are counted with the day of the month kept: the 31st, the 30th of April, the 31st again. A year's period only
+tells the day it begins on: of one from the 29th of February nothing tells, in the next, that it was the 29th. So a year
 counts from its own start, what comes after it from its end, and the month before a 29th of February is a day longer.
 """
 
