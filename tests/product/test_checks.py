@@ -106,6 +106,7 @@ FAULTS: list[tuple[Product, str, str]] = [
     (with_pro(burst=Burst(0)), "plans[1].burst.calls", "0 is not a whole number above 0"),
     (with_pro(burst=Burst(1, seconds=0.5)), "plans[1].burst.seconds", "0.5 is not"),  # type: ignore[arg-type]
     (with_pro(limits={}), "plans[1].limits", "Add a limit for requests, or UNLIMITED"),
+    (with_limits({REQUESTS: 2**62 + 1}), "plans[0].limits", "is more than is ever counted"),
     (with_limits({REQUESTS: 0}), "plans[0].limits", "is 0, not a whole number above 0"),
     (with_limits({REQUESTS: -5}), "plans[0].limits", "is -5"),
     (with_limits({REQUESTS: 1.5}), "plans[0].limits", "is 1.5"),

@@ -13,6 +13,9 @@ from .words import CURRENCY, INTERVALS, NAME, NAME_RULE, PERIODS, is_count, is_s
 if TYPE_CHECKING:
     from .declaration import Product
 
+LIMIT_MAX = 2**62
+"""A limit above fits in no column, and the statement that reads it is also for others."""
+
 
 def check_plans(product: Product) -> Iterator[Finding]:
     """The findings about plans as such: names, prices, features, which one is the default."""
@@ -170,6 +173,8 @@ def _check_amounts(where: str, plan: Plan) -> Iterator[Finding]:
                 f'The limit of "{limited.name}" is {amount!r}, not a whole number above 0.',
                 "Write how many, or UNLIMITED.",
             )
+        elif amount is not None and amount > LIMIT_MAX:
+            yield error(where, f'The limit of "{limited.name}" is more than is ever counted.', "Write UNLIMITED.")
 
 
 def _check_forgotten(where: str, plan: Plan, product: Product) -> Iterator[Finding]:
