@@ -1,6 +1,7 @@
 """Building the application from a product and settings."""
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tenantry.kernel import Context, Module, Settings
 from tenantry.kernel.body_limit import BodyLimit
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.crypto import Vault
+from tenantry.kernel.figures import Figure
 from tenantry.kernel.frame import FrameOptions
 from tenantry.kernel.health import Metrics, health_router
 from tenantry.kernel.http import Frame
@@ -140,13 +142,24 @@ def _runtime(
         jobs={job.name: job for module in modules for job in module.jobs},
     )
     for read in (read for module in modules for read in module.figures):
-        runtime.metrics.follow(partial(read, runtime))
+        runtime.metrics.follow(partial(_read_figures, read, weakref.ref(runtime)))
     return runtime
 
 
+def _read_figures(
+    read: Callable[[Runtime], Iterable[Figure]], running: Callable[[], Runtime | None]
+) -> Iterable[Figure]:
+    runtime = running()
+    return () if runtime is None else read(runtime)
+
+
 def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> None:
+    # FastAPI remembers the functions of thousands of routes, after their application too: these do not hold it.
+    running = weakref.ref(runtime)
+
     async def database_answers() -> None:
-        if not await schema_revisions(runtime):
+        runtime = running()
+        if runtime is None or not await schema_revisions(runtime):
             msg = "the database does not answer"
             raise RuntimeError(msg)
 

@@ -23,7 +23,7 @@ Port = TypeVar("Port")
 Database: TypeAlias = "PostgresDatabase | SqliteDatabase"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Runtime:
     """Frozen; the databases are opened and closed by the application's lifespan."""
 
