@@ -41,7 +41,7 @@ MODULE = Module(
     figures=[uncounted_figures],
     exports=[Export("usage", _collect), Export("gauges", _collect_levels)],
     service={
-        "leases": "counts for callers that may not write counters, apart from their units, of many holders at once",
+        "asking": "counts for callers that may not write counters, apart from their units, of many holders at once",
         "notices": "tells people of their limit after calls of anybody, and writes down that they were told",
         "decide": "tells a caller whose plan does not name the meter how it stands",
         "reservations": "sets units aside and counts them, which callers may not, apart from their units",
