@@ -119,10 +119,10 @@ class Leases:
         found = [(key, held) for key, held in self._held.items() if holder_id in {None, key[0]}]
         return [key for key, held in found if held.exchanged_at < began and (held.asking or not held.is_settled)]
 
-    def expire(self, holder_id: UUID) -> None:
-        """Ask anew before the next call of this holder: their plan or period has changed."""
+    def expire(self, holder_id: UUID | None = None) -> None:
+        """Ask anew before the next call of this holder, or of all: their plan or period has changed, or may have."""
         for key, held in self._held.items():
-            if key[0] == holder_id:
+            if holder_id in {None, key[0]}:
                 held.expire(self._clock.monotonic())
 
     async def _wait(self, ctx: Context, key: Key, cost: int) -> Decision | None:
