@@ -209,7 +209,7 @@ async def _holders(ctx: Context) -> list[UUID]:
     for first in range(0, HOLDERS, 250):
         batch = found[first : first + 250]
         people = [{"id": one, "email": f"{one}@example.com"} for one in batch]
-        holders = [{"id": one, "kind": "user", "user_id": one, "plan": "free"} for one in batch]
+        holders = [{"id": one, "kind": "user", "user_id": one, "owner_id": one, "plan": "free"} for one in batch]
         async with ctx.service() as working:
             await working.db.run(statement(insert(Users).values(people)))
             await working.db.run(statement(insert(Holders).values(holders)))

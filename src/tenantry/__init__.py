@@ -16,6 +16,7 @@ from tenantry.product import (
     Gauge,
     GitHub,
     Google,
+    Keys,
     MagicLink,
     Meter,
     OpenIDConnect,
@@ -24,6 +25,8 @@ from tenantry.product import (
     Plan,
     Price,
     Product,
+    Scope,
+    Trials,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ __all__ = [
     "Gauge",
     "GitHub",
     "Google",
+    "Keys",
     "MagicLink",
     "Meter",
     "Module",
@@ -52,7 +56,9 @@ __all__ = [
     "Price",
     "Product",
     "Read",
+    "Scope",
     "Settings",
+    "Trials",
     "Write",
     "__version__",
     "create_app",

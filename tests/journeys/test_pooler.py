@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tenantry.kernel import new_id
+from tenantry.kernel.notices import Notices, tell
 from tenantry.testing import AppKit, PostgresServer, TestDatabase, postgres_database
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
@@ -133,3 +135,19 @@ async def test_jobs_and_counts_go_through_it_too(kit):
     ada = await kit.sign_in("ada")
     assert await kit.run_jobs() >= 0
     assert (await ada.get("/v1/me/usage")).status_code == 200
+
+
+async def test_a_notice_told_through_it_is_heard_past_it(kit):
+    notices, heard = kit.runtime.port(Notices), []
+    notices.subscribe("house", heard.append, lambda: None)
+    subjects = [new_id() for _ in range(20)]
+    async with asyncio.timeout(20):
+        while not notices.is_trusted:
+            await asyncio.sleep(0.01)
+        for one in subjects:
+            async with kit.system.service() as ctx:
+                await tell(ctx, "house", one)
+        while len(heard) < len(subjects):
+            await asyncio.sleep(0.01)
+    assert heard == subjects
+    assert notices.doubts == 0

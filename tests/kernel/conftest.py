@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,9 @@ from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, W
 from tenantry.kernel.database.units import ANONYMOUS, SERVICE, Identity, Unit
 from tenantry.kernel.policies import Role
 from tenantry.testing import PostgresServer, TestDatabase, postgres_database
+
+# What its tests share: `from kernel.hearing import ...`.
+sys.path.append(str(Path(__file__).parents[1]))
 
 ADA, EVE = UUID(int=1), UUID(int=2)
 START = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -144,7 +149,7 @@ class People:
 
     def values(self, name: str, person: UUID) -> dict[str, Any]:
         """A new row for a person, not written yet."""
-        wanted = [one for one in Base.metadata.tables[name].c if not one.server_default]
+        wanted = [one for one in Base.metadata.tables[name].c if one.identity or not one.server_default]
         return {one.name: self._value(one, person) for one in wanted if not one.nullable or one.name in OWNERS}
 
     def raw(self, name: str, values: dict[str, Any]) -> list[Any]:
@@ -154,8 +159,12 @@ class People:
 
     def _value(self, column: Any, person: UUID) -> Any:
         for key in column.foreign_keys:
+            if key.column.table is column.table:
+                continue
             parent = self._rows.get((key.column.table.name, person))
             return parent[key.column.name] if parent else person
+        if column.identity:
+            return person.int
         if column.name in OWNERS or (column.table.name, column.name) == ("users", "id"):
             return person
         rules = [str(one.sqltext) for one in column.table.constraints if isinstance(one, CheckConstraint)]
@@ -170,7 +179,7 @@ class People:
         return {Id: new_id, Json: dict, Flag: lambda: True, Whole: lambda: 1}[type(column.type)]()
 
 
-OWNERS = {"user_id", "actor_id"}
+OWNERS = {"user_id", "actor_id", "owner_id"}
 
 
 def _text(name: str, rules: list[str]) -> str:

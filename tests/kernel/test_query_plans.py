@@ -92,7 +92,7 @@ def rows_of(now: Any) -> dict[Any, list[dict[str, Any]]]:
         Plans: [{"name": "free", "display_name": "Free", "currency": "USD", "limits": {"requests": 5}, "features": [],
                  "is_active": True, "position": 0}],
         Users: [{"id": one, "email": f"{one}@example.com"} for one in people],
-        Holders: [{"id": one, "kind": "user", "user_id": one, "plan": "free"} for one in people],
+        Holders: [{"id": one, "kind": "user", "user_id": one, "owner_id": one, "plan": "free"} for one in people],
         UsageCounters: [
             {"holder_id": one, "meter": "requests", "window_start": now - day * (n % 30), "quota": 5, "used": 1,
              "window_end": now - day * (n % 30) + day, "holder_revision": 1}

@@ -247,6 +247,21 @@ class Quotas(RuleBasedStateMachine):
         last = worker.refused.get((holder.id, meter.name))
         return last is not None and worker.clock.monotonic() - last < LEASE_SECONDS
 
+    @rule(place=places, which=whose, meter=meters, number=st.integers(1, 5), fault=st.sampled_from(["before", "after"]))
+    def call_and_leave(self, place: int, which: int, meter: Meter, number: int, fault: str) -> None:
+        """Callers go away while what was asked for them is under way."""
+
+        async def leave(worker: Worker) -> None:
+            worker.wire.faults.appendleft(f"held {fault}")
+            await self._called([(worker, self.holders[which], meter, 3)] * number)
+            for task in worker.waiting:
+                task.cancel()
+            await self._let_go()
+
+        worker = self.workers[place]
+        if worker and not worker.wire.held:
+            self.world.run(leave(worker))
+
     @rule(place=places)
     def give_up(self, place: int) -> None:
         """Whoever waits in a worker goes away, and is not charged."""
@@ -278,6 +293,8 @@ class Quotas(RuleBasedStateMachine):
         for worker in self._alive():
             worker.wire.faults.clear()
             await worker.leases.settle()
+            # What was let go may have been lost just now.
+            self._gather_losses(worker)
         for key, row in (await self._rows()).items():
             held = self.held_in(row)
             if self._is_clean(row):
@@ -389,14 +406,33 @@ class Quotas(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([-0.5, -0.1, 0.0, 0.3]), per=st.sampled_from(["day", "day", "month"]))
     def come_to_midnight(self, seconds: float, per: str) -> None:
         """A moment before or after a window ends."""
-        now = self.world.kit.clock.now()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        end = (
-            midnight + timedelta(days=1)
-            if per == "day"
-            else (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
-        )
-        self.world.run(self._move(end - now + timedelta(seconds=seconds)))
+        self.world.run(self._come_to(self._midnight(per) + timedelta(seconds=seconds)))
+
+    @rule(
+        before=st.sampled_from([0.7, 0.2]),
+        after=st.sampled_from([0.0, 0.1, 0.6]),
+        per=st.sampled_from(["day", "month"]),
+        rounds=st.integers(5, 30),
+    )
+    def work_over_midnight(self, before: float, after: float, per: str, rounds: int) -> None:
+        """Leases are taken a moment before a window ends, and nobody pauses."""
+
+        async def over() -> None:
+            midnight = self._midnight(per)
+            await self._come_to(midnight - timedelta(seconds=before))
+            await self._work(rounds, 1)
+            await self._laws()
+            await self._come_to(midnight + timedelta(seconds=after))
+            await self._work(rounds, 1)
+
+        self.world.run(over())
+
+    def _midnight(self, per: str) -> datetime:
+        day = self.world.kit.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return day + timedelta(days=1) if per == "day" else (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+    async def _come_to(self, moment: datetime) -> None:
+        await self._move(moment - self.world.kit.clock.now())
 
     @rule(seconds=st.sampled_from([0.3, 1.0, 3600.0]))
     def set_back(self, seconds: float) -> None:

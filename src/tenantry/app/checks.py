@@ -31,8 +31,10 @@ def check(product: Product, settings: Settings) -> list[Finding]:
 
 
 def modules_of(product: Product) -> list[Module]:
-    """The built-in rooms and the author's own modules, which come last."""
-    return [*ROOMS, *(one for one in product.modules if isinstance(one, Module))]
+    """The built-in rooms that the product wants, and the author's own modules, which come last."""
+    absent = {name for name, wanted in (("keys", product.keys), ("trials", product.trials)) if wanted is None}
+    rooms = (room for room in ROOMS if room.name not in absent)
+    return [*rooms, *(one for one in product.modules if isinstance(one, Module))]
 
 
 def refuse_errors(product: Product, settings: Settings) -> None:

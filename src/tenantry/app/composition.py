@@ -22,6 +22,7 @@ from tenantry.kernel.frame import FrameOptions
 from tenantry.kernel.health import Metrics, health_router
 from tenantry.kernel.http import Frame
 from tenantry.kernel.logs import access_log
+from tenantry.kernel.notices import Notices
 from tenantry.kernel.problem_handlers import install_problem_handlers
 from tenantry.kernel.problems import (
     Internal,
@@ -36,6 +37,7 @@ from tenantry.kernel.raw_input import repeatable_queries
 from tenantry.kernel.routing import index_routes
 from tenantry.kernel.runtime import Runtime
 from tenantry.kernel.secret_file import development_secret
+from tenantry.keys import KnownKeys
 from tenantry.product import Password, Product
 from tenantry.site import layout_of
 from tenantry.sources import Feeds
@@ -50,7 +52,7 @@ from .lifespan import Resource, lifespan_of, schema_revisions
 
 PACKAGE = Path(tenantry.__file__).parent
 BODY_BYTES_MAX = 1024 * 1024
-_RESOURCES = (Feeds, Leases, PasswordHashing, SignInProviders)
+_RESOURCES = (Feeds, Leases, Notices, PasswordHashing, SignInProviders)
 COMMON_PROBLEMS = (Malformed, Invalid, TooLarge, UnsupportedMediaType, WrongHost, Internal)
 
 
@@ -107,13 +109,18 @@ def build_ports(
     product: Product, settings: Settings, clock: Clock, templates: Sequence[Path] = ()
 ) -> dict[type, object]:
     """What rooms reach through `ctx.port`: the outside world, slow work and mail, one object a kind."""
+    notices, leases = Notices.of(settings, clock), Leases(clock)
+    notices.subscribe("holder", leases.expire, leases.expire)
     ports: dict[type, object] = {
         Feeds: Feeds.of(product, clock, binance_base_url=settings.binance_base_url),
         SignInProviders: sign_in_providers(product, settings, clock),
-        Leases: Leases(clock),
+        Notices: notices,
+        Leases: leases,
         **usage_ports(),
         Letters: Letters(product.name, settings.public_url, templates),
     }
+    if product.keys is not None:
+        ports[KnownKeys] = KnownKeys(clock, notices)
     if product.way_in(Password) is not None:
         ports[PasswordHashing] = PasswordHashing()
     return ports
@@ -176,7 +183,7 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
         if isinstance(route, APIRoute):
             route.include_in_schema = route.include_in_schema and id(route) not in pages
             # What the frame and the parser may answer to any request, beside the route's own word.
-            common = dict.fromkeys((*problems_of(route.dependant), *COMMON_PROBLEMS))
+            common = dict.fromkeys((*problems_of(route.dependant, runtime.resolvers), *COMMON_PROBLEMS))
             route.responses = with_common(route.responses, *common)
 
 

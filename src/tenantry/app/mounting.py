@@ -49,7 +49,7 @@ def mount(app: FastAPI, product_app: FastAPI) -> None:
     app.router.default = answer
     app.state.tenantry = product_app
     _answer_problems(app)
-    describe_problems(app)
+    describe_problems(app, product_app.state.runtime.resolvers)
 
 
 def _answer_problems(app: FastAPI) -> None:

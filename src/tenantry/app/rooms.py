@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
+from tenantry.holders.module import MODULE as HOLDERS
 from tenantry.identity.module import MODULE as IDENTITY
 from tenantry.kernel import Module
 from tenantry.kernel.attempts import forget_attempts
 from tenantry.kernel.jobs import forget_finished
 from tenantry.kernel.mail import DELIVER, forget_sent
 from tenantry.kernel.module import Job
+from tenantry.kernel.notices import forget_notices, notice_figures
+from tenantry.keys.module import MODULE as KEYS
 from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
+from tenantry.trials.module import MODULE as TRIALS
 from tenantry.usage.module import MODULE as USAGE
 
 KERNEL = Module(
@@ -19,7 +23,9 @@ KERNEL = Module(
         Job("jobs.forget_finished", forget_finished, every=timedelta(hours=1)),
         Job("mail.forget_sent", forget_sent, every=timedelta(hours=1)),
         Job("attempts.forget", forget_attempts, every=timedelta(hours=1)),
+        Job("notices.forget", forget_notices, every=timedelta(hours=1)),
     ],
+    figures=[notice_figures],
     public={
         "GET /healthz": "a load balancer has no account",
         "GET /readyz": "a load balancer has no account",
@@ -34,4 +40,4 @@ KERNEL = Module(
     },
 )
 
-ROOMS: tuple[Module, ...] = (KERNEL, IDENTITY, USAGE, SOURCES, SITE)
+ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, USAGE, KEYS, SOURCES, TRIALS, SITE)

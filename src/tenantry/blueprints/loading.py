@@ -13,8 +13,10 @@ from typing import Final
 
 from tenantry.product import Finding, Product, nearest
 
-NAMES: Final = ("crypto_data",)
+NAMES: Final = ("crypto_data", "screening_api")
 """The ready declarations, one file each in this folder."""
+EXTRAS: Final = {"screening_api": "screening"}
+"""What must be installed with them, where the package alone is not enough."""
 
 
 class ProductNotLoaded(Exception):
@@ -31,7 +33,13 @@ def load(name: str) -> Product:
         near = nearest(name, NAMES)
         fix = f'Did you mean "{near}"?' if near else f"There are: {', '.join(NAMES)}; a file's name ends with .py."
         raise ProductNotLoaded(name, "There is no such blueprint.", fix)
-    product = import_module(f"{__package__}.{name}").product
+    try:
+        product = import_module(f"{__package__}.{name}").product
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("tenantry"):
+            raise
+        problem, fix = f"It needs {error.name}, which is not installed.", f'Install "tenantry[{EXTRAS[name]}]".'
+        raise ProductNotLoaded(name, problem, fix) from error
     if not isinstance(product, Product):
         raise TypeError(f"blueprint {name} declares no product")
     return product

@@ -16,6 +16,7 @@ from tenantry.kernel import Context, Problem
 from tenantry.kernel.context import Permission, context_of
 from tenantry.kernel.problems import DatabaseUnavailable, Forbidden, Unauthenticated
 from tenantry.kernel.told import tell
+from tenantry.keys import ScopeMissing
 from tenantry.product import Meter
 from tenantry.usage import BurstExceeded, Charge, Decision, QuotaExceeded
 
@@ -34,16 +35,21 @@ class User:
 
 
 def Require(permission: Permission | str) -> Any:  # noqa: N802 - read as FastAPI's own `Depends`
-    """Let only those in who have the permission, by its name or itself: strangers 401, others 403."""
+    """Let only those in who have the permission, by its name or itself: strangers 401, others 403.
+
+    For an API key it is a scope.
+    """
     wanted = Permission(permission, "") if isinstance(permission, str) else permission
 
     async def permitted(connection: HTTPConnection) -> None:
         ctx = await _asked(connection)
         if ctx.actor.kind == "anonymous":
             raise Unauthenticated
+        if ctx.actor.kind == "key" and wanted.name not in ctx.actor.permissions:
+            raise ScopeMissing(f"It needs the scope {wanted.name}.", scope=wanted.name)
         ctx.require(wanted)
 
-    return _raising(permitted, Unauthenticated, Forbidden, DatabaseUnavailable)
+    return _raising(permitted, Unauthenticated, Forbidden, ScopeMissing, DatabaseUnavailable)
 
 
 def Metered(  # noqa: N802 - as Require
@@ -84,7 +90,7 @@ async def _asked(connection: HTTPConnection) -> Context:
 
 
 def _raising(dependency: Callable[[HTTPConnection], Awaitable[Any]], *problems: type[Problem]) -> Any:
-    vars(dependency)["problems"] = problems
+    vars(dependency).update(problems=problems, who="people" if dependency is _signed_in else "callers")
     return Depends(dependency)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, select
 
 from tenantry.kernel.database import Base, Touched, column, id_column, length_between, one_of
 from tenantry.kernel.database.types import Flag, Id, Json, UtcDateTime, Whole, Words
@@ -33,14 +33,20 @@ class Plans(Touched, Base):
 
 
 class Holders(Touched, Base):
-    """Who holds a plan, its quotas, credits and keys. Today a user; organizations and trial workspaces join later."""
+    """Who holds a plan, its quotas, credits and keys: a user, or a trial workspace. Organizations join later.
+
+    `owner_id` is the person behind it, whose ban or deletion stops it: the user, or the workspace's owner. `ends_at`:
+    from then on nothing is admitted. `suspended_at`: nothing is, until it is NULL again.
+    """
 
     __tablename__ = "holders"
-    __policy__ = Policy(authenticated=Rights(read=own()))
+    __policy__ = Policy(authenticated=Rights(read=own("owner_id")))
 
     id = id_column()
     kind = column(Words())
     user_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True, unique=True)
+    workspace_id = column(Id(), nullable=True, unique=True)
+    owner_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
     plan = column(Words(), ForeignKey("plans.name", ondelete="RESTRICT"))
     plan_source = column(Words(), server_default="default")
     period_start = column(UtcDateTime(), nullable=True)
@@ -50,14 +56,25 @@ class Holders(Touched, Base):
     revision = column(Whole(), server_default="1")
 
     __table_args__ = (
-        one_of("kind", "user"),
-        one_of("plan_source", "default", "admin"),
-        CheckConstraint("kind = 'user' AND user_id IS NOT NULL", name="one_owner"),
+        one_of("kind", "user", "workspace"),
+        one_of("plan_source", "default", "admin", "trial"),
+        CheckConstraint(
+            "(kind = 'user' AND user_id IS NOT NULL AND workspace_id IS NULL"
+            " AND owner_id IS NOT NULL AND owner_id = user_id)"
+            " OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND owner_id IS NOT NULL)",
+            name="one_owner",
+        ),
         CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name="period_whole"),
         CheckConstraint("period_end > period_start", name="period_forward"),
         CheckConstraint("revision > 0", name="revision_counted"),
+        # Both columns: a workspace's holder is never another person's.
+        ForeignKeyConstraint(
+            ["owner_id", "workspace_id"], ["trial_workspaces.user_id", "trial_workspaces.id"], ondelete="CASCADE"
+        ),
         UniqueConstraint("user_id", "id"),
+        UniqueConstraint("workspace_id", "id"),
         Index("ix_holders_plan", "plan"),
+        Index("ix_holders_owner_id_workspace_id", "owner_id", "workspace_id"),
     )
 
 
@@ -65,6 +82,6 @@ def of_my_holders(column: str = "holder_id") -> Predicate:
     """The rows whose holder is mine, for the policies of what holders own."""
 
     def predicate(row: Any) -> Any:
-        return row[column].in_(select(Holders.id).where(own()(Holders.__table__.c)))
+        return row[column].in_(select(Holders.id).where(own("owner_id")(Holders.__table__.c)))
 
     return predicate

@@ -45,7 +45,9 @@ _retire = statement(
 
 _plans = statement(select(Plans.name, Plans.is_active, Plans.limits).order_by(Plans.position, Plans.name), StoredPlan)
 
-_create = statement(insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "plan")}))
+_create = statement(
+    insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "owner_id", "plan")})
+)
 
 _COLUMNS = (
     Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end,
@@ -92,7 +94,7 @@ async def plans(db: Unit) -> list[StoredPlan]:
 
 async def create(db: Unit, holder: UUID, *, kind: str, user_id: UUID, plan: str) -> None:
     """Write a new holder."""
-    await db.run(_create, id=holder, kind=kind, user_id=user_id, plan=plan)
+    await db.run(_create, id=holder, kind=kind, user_id=user_id, owner_id=user_id, plan=plan)
 
 
 async def by_user(db: Unit, user: UUID) -> Holder | None:

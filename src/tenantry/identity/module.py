@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export
+from tenantry.kernel.notices import tell
 
 from . import api, pages, queries
 from .actions.revoking import REVOKE
 from .checks import check_sign_in
+from .events import UserBanLifted, UserDeletion, UserProven, UserWasBanned
 from .jobs import FORGET_SESSIONS, FORGET_TOKENS
 from .resolving import resolve_session
 
@@ -24,12 +26,17 @@ async def _sessions(ctx: Context) -> Sequence[queries.sessions.Session]:
     return await queries.sessions.of_user(ctx.db, ctx.user_id, limit=1000)
 
 
+async def _tell(ctx: Context, event: UserWasBanned | UserBanLifted | UserDeletion | UserProven) -> None:
+    await tell(ctx, "user", event.user_id)
+
+
 MODULE = Module(
     "identity",
     routers=api.ROUTERS,
     pages=pages.ROUTERS,
     panels=pages.PANELS,
     resolvers=[resolve_session],
+    handlers=dict.fromkeys((UserWasBanned, UserBanLifted, UserDeletion, UserProven), _tell),
     jobs=[FORGET_SESSIONS, FORGET_TOKENS, REVOKE],
     checks=[check_sign_in],
     exports=[Export("user", _user), Export("accounts", _accounts), Export("sessions", _sessions)],

@@ -4,7 +4,8 @@ Of the domain it knows only who acts and who holds the plan. This door holds wha
 `kernel.sql`, `kernel.policies`, `kernel.jobs`, `kernel.mail` and the other modules are doors of their own.
 """
 
-from .context import Anyone, Context, Open, Read, Service, SignedIn, Write
+from .context import Context
+from .dependencies import Anyone, Caller, Open, Read, Service, SignedIn, Write
 from .ids import new_id
 from .module import Module
 from .problems import Problem, problems
@@ -12,6 +13,7 @@ from .settings import Settings
 
 __all__ = [
     "Anyone",
+    "Caller",
     "Context",
     "Module",
     "Open",

@@ -1,18 +1,17 @@
 """What a request carries: one frozen value that is handed through, first argument of every action and query.
 
-`Read`, `Write` and `Service` are what an endpoint asks for; whoever is not signed in is answered 401 before it runs.
-`Anyone` and `Open` let a stranger in, which a house test lists.
+Who asks is found out once a request, by the resolvers that rooms plug in. What endpoints ask for: `dependencies.py`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.types import Scope
 
 from .database.units import ANONYMOUS, Identity, Unit
@@ -20,7 +19,7 @@ from .database.units import SERVICE as SERVICE  # noqa: PLC0414 - handed on, for
 from .frame import client_address
 from .mounted import product_app, product_request
 from .policies import Role
-from .problems import Forbidden, Unauthenticated
+from .problems import Forbidden, PersonNeeded, Unauthenticated
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,6 +51,7 @@ class Actor(msgspec.Struct, frozen=True):
     name: str | None = None
     email: str | None = None
     authenticated_at: datetime | None = None
+    key_id: UUID | None = None
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -81,7 +81,11 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 Resolver = Callable[[Request, "Runtime"], Awaitable[Resolved | None]]
-"""Reads one kind of credential from a request; None when the request carries none of that kind."""
+"""Reads one kind of credential from a request; None when the request carries none of that kind.
+
+Its attribute `problems`, where it has one, names what it raises.
+"""
+Asking = TypeVar("Asking", bound=Callable[..., Any])
 
 STRANGER = Actor("anonymous")
 SYSTEM = Actor("system")
@@ -120,9 +124,9 @@ class Context:
 
     @property
     def user_id(self) -> UUID:
-        """The signed-in user; a stranger is answered 401."""
+        """The signed-in user; a stranger is answered 401, a program with an API key 403."""
         if self.actor.user_id is None:
-            raise Unauthenticated
+            raise PersonNeeded if self.actor.kind == "key" else Unauthenticated
         return self.actor.user_id
 
     @property
@@ -203,6 +207,17 @@ def system_context(runtime: "Runtime", origin: Origin | None = None) -> Context:
     return Context(runtime, SYSTEM, origin or Origin())
 
 
+def asking(who: Literal["anyone", "callers", "people"]) -> Callable[[Asking], Asking]:
+    """Mark a dependency that finds out who asks with whom it lets in: the description of the API reads it."""
+
+    def marked(dependency: Asking) -> Asking:
+        vars(dependency)["who"] = who
+        return dependency
+
+    return marked
+
+
+@asking("anyone")
 async def open_context(request: Request) -> Context:
     """Who asks, with no unit of work open yet. Resolved once per request."""
     state = request.scope.setdefault("state", {})
@@ -244,43 +259,6 @@ def _origin(request: Request, runtime: "Runtime") -> Origin:
         headers = dict(scope["headers"])
         state["client_address"] = client_address(scope, headers, runtime.settings.trusted_proxies)
     return Origin(state.get("request_id", "-"), state["client_address"], request.headers.get("user-agent"))
-
-
-Open = Annotated[Context, Depends(open_context, scope="function")]
-
-
-# Each is one dependency, and only those that commit are generators: FastAPI takes its time over every further one.
-async def _anyone(request: Request) -> Context:
-    return (await open_context(request)).reading()
-
-
-async def _signed_in(request: Request) -> Context:
-    ctx = await open_context(request)
-    if ctx.actor.kind == "anonymous":
-        raise Unauthenticated
-    return ctx
-
-
-async def _read(request: Request) -> Context:
-    return (await _signed_in(request)).reading()
-
-
-async def _write(request: Request) -> AsyncGenerator[Context]:
-    async with (await _signed_in(request)).unit() as working:
-        yield working
-
-
-async def _service(request: Request) -> AsyncGenerator[Context]:
-    async with (await _signed_in(request)).service() as working:
-        yield working
-
-
-# scope="function": the unit commits before the answer is sent, and rolls back when it cannot be serialised.
-Read = Annotated[Context, Depends(_read, scope="function")]
-Write = Annotated[Context, Depends(_write, scope="function")]
-Service = Annotated[Context, Depends(_service, scope="function")]
-SignedIn = Annotated[Context, Depends(_signed_in, scope="function")]
-Anyone = Annotated[Context, Depends(_anyone, scope="function")]
 
 
 @asynccontextmanager

@@ -182,6 +182,12 @@ class Forbidden(Problem):
     code, status = "request.forbidden", 403
 
 
+class PersonNeeded(Problem):
+    """This is for people who are signed in; an API key may not do it."""
+
+    code, status = "request.person_needed", 403
+
+
 class Malformed(Problem):
     """The request could not be read."""
 

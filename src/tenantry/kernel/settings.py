@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         default=None, description="The same database for its owner: migrations, maintenance."
     )
     direct_url: Database | None = Field(
-        default=None, description="The service login past the pooler, for LISTEN. Not used yet."
+        default=None, description="The service login past the pooler, for LISTEN. Unset: `TENANTRY_SERVICE_URL`."
     )
     pool_mode: Literal["session", "transaction"] = Field(
         default="session",

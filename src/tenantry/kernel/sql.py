@@ -74,6 +74,21 @@ class window_end(window_start):  # noqa: N801
     on_sqlite = "tenantry_window_end"
 
 
+class notify(FunctionElement[Any]):  # noqa: N801
+    """`notify("channel", payload)`: PostgreSQL's `pg_notify`, told when the transaction commits. SQLite has none."""
+
+    type = Words()
+    inherit_cache = True
+
+    def __init__(self, channel: str, payload: ColumnElement[Any]) -> None:
+        super().__init__(expression.literal(channel, Words()), payload)
+
+
+@compiles(notify, "postgresql")
+def _notify(element: notify, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"pg_notify({compiler.process(element.clauses, **kw)})"
+
+
 class greatest(_Portable):  # noqa: N801
     """The larger of its arguments; NULL handling differs, so never hand it a NULL."""
 

@@ -3,6 +3,7 @@
 from .checks import check_product
 from .declaration import Product
 from .findings import Finding, nearest
+from .keys import Keys, Scope, Trials
 from .limits import UNLIMITED, Count, Gauge, Limited, Meter
 from .plans import Burst, Plan, Price
 from .sign_in import GitHub, Google, MagicLink, OpenIDConnect, Passkey, Password, Provider, SignIn
@@ -17,6 +18,7 @@ __all__ = [
     "Gauge",
     "GitHub",
     "Google",
+    "Keys",
     "Limited",
     "MagicLink",
     "Meter",
@@ -27,7 +29,9 @@ __all__ = [
     "Price",
     "Product",
     "Provider",
+    "Scope",
     "SignIn",
+    "Trials",
     "check_product",
     "nearest",
 ]

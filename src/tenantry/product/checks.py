@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .findings import Finding, choose, error, warning
+from .key_checks import check_keys
 from .plan_checks import check_limits, check_plans
 from .sign_in import GitHub, MagicLink, Passkey, Password, Provider
 from .words import BILLED, NAME, NAME_RULE, STATUSES, is_switch, repeated
@@ -31,7 +32,7 @@ OFFLINE = "offline_access"
 
 
 def check_product(product: Product) -> list[Finding]:
-    """Every finding about the declaration: first the product's own, then sign-in, plans, limits, sources."""
+    """Every finding about the declaration: first the product's own, then sign-in, plans, limits, sources, keys."""
     findings = (
         *_check_words(product),
         *_check_sessions(product),
@@ -40,6 +41,7 @@ def check_product(product: Product) -> list[Finding]:
         *check_limits(product),
         *_check_source_names(product),
         *_check_sources(product),
+        *check_keys(product),
     )
     # A thing that several plans mention is told once.
     return list(dict.fromkeys(findings))

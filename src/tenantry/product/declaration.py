@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from .checks import check_product
 from .findings import Finding
+from .keys import Keys, Trials
 from .limits import Count, Gauge, Limited, Meter
 from .plans import Plan
 from .shapes import FrozenMapping, must_be, must_be_text, settle, settle_list
@@ -31,6 +32,8 @@ class Product:
     - `billed`: who holds a plan, the "user" or the "organization".
     - `tagline`, `description`: for the landing page.
     - `meter_of_sources`: what one call of a source is counted on; without one, the first Meter of the plans.
+    - `keys`: API keys for programs; None, the product has none.
+    - `trials`: trial workspaces; None, the product has none.
     - `modules`: the author's own `tenantry.kernel.Module`s, plugged in after the built-in ones.
 
     Declared lists become tuples. A value of a wrong type raises TypeError at its line; everything else that is
@@ -50,6 +53,8 @@ class Product:
     tagline: str = ""
     description: str = ""
     meter_of_sources: Meter | None = None
+    keys: Keys | None = None
+    trials: Trials | None = None
     # What an author's Module holds is not ours to hash.
     modules: Sequence[object] = field(default=(), hash=False)
 
@@ -62,6 +67,8 @@ class Product:
         settle(self, "default_plan", self.default_plan or (self.plans[0].name if self.plans else ""))
         must_be_text(self, "default_plan")
         must_be(self, "meter_of_sources", self.meter_of_sources, Meter, type(None))
+        must_be(self, "keys", self.keys, Keys, type(None))
+        must_be(self, "trials", self.trials, Trials, type(None))
         settle(self, "meter_of_sources", self.meter_of_sources or next(iter(self.meters), None))
 
     def check(self) -> list[Finding]:
@@ -90,6 +97,19 @@ class Product:
     def way_in(self, kind: type[W]) -> W | None:
         """The declared `Password()`, `MagicLink()` or `Passkey()`; None when the product does not offer it."""
         return next((way for way in self.sign_in if isinstance(way, kind)), None)
+
+    @cached_property
+    def key_prefix(self) -> str:
+        """What the product's API keys begin with: as declared, or made from the name ("Acme Data" makes "acmedata")."""
+        declared = self.keys.prefix if self.keys else ""
+        made = "".join(one for one in self.name.lower() if one.isascii() and one.isalnum()).lstrip("0123456789")
+        return declared or made[:16] or "key"
+
+    @property
+    def meter_of_keys(self) -> Meter | None:
+        """What a call made with a key is counted on; None where no plan limits a meter."""
+        declared = self.keys.meter if self.keys else None
+        return declared or next(iter(self.meters), None)
 
     @cached_property
     def order(self) -> FrozenMapping[str, int]:

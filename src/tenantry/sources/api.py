@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from tenantry.kernel import Context, Read, SignedIn, problems
+from tenantry.kernel import Caller, Context, problems
 from tenantry.kernel.problems import Unauthenticated
 from tenantry.product import DataSource
 from tenantry.usage import BurstExceeded, QuotaExceeded
@@ -56,7 +56,7 @@ class Price(BaseModel):
 
 
 @router.get("/v1/sources", responses=problems(Unauthenticated))
-async def list_sources(ctx: Read) -> SourceList:
+async def list_sources(ctx: Caller) -> SourceList:
     """List the data sources with their status."""
     return SourceList(items=[_entry(ctx, source) for source in ctx.product.sources])
 
@@ -77,7 +77,7 @@ async def list_sources(ctx: Read) -> SourceList:
     ),
 )
 async def read_price(
-    ctx: SignedIn,
+    ctx: Caller,
     response: Response,
     symbol: Annotated[str, Path(min_length=1, max_length=40, examples=["BTCUSDT"])],
     source: Annotated[

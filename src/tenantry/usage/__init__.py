@@ -2,7 +2,7 @@
 
 from .actions import consume, decide
 from .charging import Charge
-from .errors import BurstExceeded, QuotaExceeded
+from .errors import BurstExceeded, LimitReached, QuotaExceeded
 from .headers import limit_headers
 from .leases import Leases
 from .metered import Metered
@@ -14,6 +14,7 @@ __all__ = [
     "Charge",
     "Decision",
     "Leases",
+    "LimitReached",
     "Metered",
     "QuotaExceeded",
     "Window",

@@ -123,9 +123,9 @@ class Leases:
         keys = [(holder_id, name) for name in self._meters]
         return [(key, self._held[key]) for key in keys if key in self._held]
 
-    def expire(self, holder_id: UUID) -> None:
-        """Ask anew before the next call of this holder: their plan or period has changed."""
-        for _, held in self._of(holder_id):
+    def expire(self, holder_id: UUID | None = None) -> None:
+        """Ask anew before the next call of this holder, or of all: their plan or period has changed, or may have."""
+        for _, held in self._held.items() if holder_id is None else self._of(holder_id):
             held.expire(self._clock.monotonic())
 
     async def _wait(self, ctx: Context, key: Key, cost: int) -> Decision | None:

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.routing import Mount
 
-from tenantry.kernel import Read, Service, SignedIn, Write
+from tenantry.kernel import Caller, Read, Service, SignedIn, Write
 
 from .tree import Finding
 
-NEEDS_AN_ACTOR = frozenset(get_args(kind)[1].dependency for kind in (Read, Write, Service, SignedIn))
+NEEDS_AN_ACTOR = frozenset(get_args(kind)[1].dependency for kind in (Caller, Read, Write, Service, SignedIn))
 PREFIXES = ("/v1/", "/auth/", "/webhooks/")
 PAGES = ("/pricing", "/signin", "/signup", "/dashboard", "/keys", "/prompts", "/chats", "/files", "/team", "/billing")
 PAGES += ("/settings", "/usage", "/trials", "/admin", "/docs", "/problems", "/design", "/mailbox", "/preferences")

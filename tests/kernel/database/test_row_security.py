@@ -211,7 +211,9 @@ async def test_copy_is_no_way_around(api: Any, victims: Any, name: str) -> None:
                 await ada.copy_from_table(name, output=sink, columns=key_of(name))
         else:
             await ada.copy_from_table(name, output=sink, columns=key_of(name))
-            seen = (ADA, EVE) if given.read is anyone else (ADA,)
+            # COPY reads a partitioned table without its partitions.
+            partitioned = Base.metadata.tables[name].dialect_options["postgresql"].get("partition_by")
+            seen = () if partitioned else (ADA, EVE) if given.read is anyone else (ADA,)
             assert len(sink.getvalue().splitlines()) == len(victims.keys(name, *seen))
     async with acting(api) as ada:
         with pytest.raises((REFUSED, asyncpg.FeatureNotSupportedError)):

@@ -55,6 +55,12 @@ def connect(path: Path, clock: Clock, *, durable: bool = True) -> sqlite3.Connec
     return connection
 
 
+def data_version(connection: sqlite3.Connection) -> int:
+    """A number that is another one whenever anybody else, in this process or not, has committed to the file."""
+    version: int = connection.execute("PRAGMA data_version").fetchall()[0][0]
+    return version
+
+
 def register_functions(connection: sqlite3.Connection, clock: Clock) -> None:
     """The functions of `kernel/sql.py`, so that a frozen clock moves triggers, defaults and windows too."""
     read, write = datetime.fromisoformat, write_time

@@ -249,6 +249,26 @@ def upgrade() -> None:
         batch_op.create_index("ix_mails_sent_at", ["sent_at"], unique=False)
 
     op.create_table(
+        "notices",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(always=False), nullable=False
+        ),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(topic) BETWEEN 1 AND 40", name=op.f("ck_notices_topic_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index("ix_notices_created_at", ["created_at"], unique=False)
+
+    op.create_table(
         "plans",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("display_name", sa.Text(), nullable=False),
@@ -385,46 +405,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_address_changes_expires_at", ["expires_at"], unique=False)
 
     op.create_table(
-        "holders",
-        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column("plan", sa.Text(), nullable=False),
-        sa.Column("plan_source", sa.Text(), server_default="default", nullable=False),
-        sa.Column("period_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column("period_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column("ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column("suspended_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
-        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
-            server_default=_now(),
-            nullable=False,
-        ),
-        sa.Column(
-            "updated_at",
-            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
-            server_default=_now(),
-            nullable=False,
-        ),
-        sa.CheckConstraint("kind = 'user' AND user_id IS NOT NULL", name=op.f("ck_holders_one_owner")),
-        sa.CheckConstraint("kind IN ('user')", name=op.f("ck_holders_kind_known")),
-        sa.CheckConstraint("plan_source IN ('default', 'admin')", name=op.f("ck_holders_plan_source_known")),
-        sa.CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name=op.f("ck_holders_period_whole")),
-        sa.CheckConstraint("period_end > period_start", name=op.f("ck_holders_period_forward")),
-        sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
-        sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans"), ondelete="RESTRICT"),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
-        sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
-        sa.UniqueConstraint("user_id", name=op.f("uq_holders_user_id")),
-        sqlite_strict=True,
-    )
-    with op.batch_alter_table("holders", schema=None) as batch_op:
-        batch_op.create_index("ix_holders_plan", ["plan"], unique=False)
-
-    op.create_table(
         "passkeys",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
@@ -523,6 +503,59 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "trial_workspaces",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("tier", sa.Text(), server_default="standard", nullable=False),
+        sa.Column("status", sa.Text(), server_default="active", nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("expired_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("converted_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("reminded_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name=op.f("ck_trial_workspaces_cancelled_stamped")
+        ),
+        sa.CheckConstraint(
+            "(status = 'converted') = (converted_at IS NOT NULL)", name=op.f("ck_trial_workspaces_converted_stamped")
+        ),
+        sa.CheckConstraint(
+            "(status = 'expired') = (expired_at IS NOT NULL)", name=op.f("ck_trial_workspaces_expired_stamped")
+        ),
+        sa.CheckConstraint(
+            "status IN ('active', 'expired', 'converted', 'cancelled')", name=op.f("ck_trial_workspaces_status_known")
+        ),
+        sa.CheckConstraint("tier IN ('standard', 'enterprise')", name=op.f("ck_trial_workspaces_tier_known")),
+        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_trial_workspaces_expires_later")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("ck_trial_workspaces_name_length")),
+        sa.CheckConstraint("length(slug) BETWEEN 1 AND 60", name=op.f("ck_trial_workspaces_slug_length")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_trial_workspaces_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trial_workspaces")),
+        sa.UniqueConstraint("slug", name=op.f("uq_trial_workspaces_slug")),
+        sa.UniqueConstraint("user_id", "id", name=op.f("uq_trial_workspaces_user_id_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("trial_workspaces", schema=None) as batch_op:
+        batch_op.create_index("ix_trial_workspaces_status_expires_at", ["status", "expires_at"], unique=False)
+        batch_op.create_index("ix_trial_workspaces_user_id_created_at", ["user_id", "created_at"], unique=False)
+
+    op.create_table(
         "verification_tokens",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
@@ -560,6 +593,61 @@ def upgrade() -> None:
     with op.batch_alter_table("verification_tokens", schema=None) as batch_op:
         batch_op.create_index("ix_verification_tokens_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_verification_tokens_user_id_purpose", ["user_id", "purpose"], unique=False)
+
+    op.create_table(
+        "holders",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("workspace_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("owner_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("plan_source", sa.Text(), server_default="default", nullable=False),
+        sa.Column("period_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("period_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("suspended_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(kind = 'user' AND user_id IS NOT NULL AND workspace_id IS NULL AND owner_id IS NOT NULL AND owner_id = user_id) OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND owner_id IS NOT NULL)",
+            name=op.f("ck_holders_one_owner"),
+        ),
+        sa.CheckConstraint("kind IN ('user', 'workspace')", name=op.f("ck_holders_kind_known")),
+        sa.CheckConstraint("plan_source IN ('default', 'admin', 'trial')", name=op.f("ck_holders_plan_source_known")),
+        sa.CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name=op.f("ck_holders_period_whole")),
+        sa.CheckConstraint("period_end > period_start", name=op.f("ck_holders_period_forward")),
+        sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
+        sa.ForeignKeyConstraint(
+            ["owner_id", "workspace_id"],
+            ["trial_workspaces.user_id", "trial_workspaces.id"],
+            name=op.f("fk_holders_owner_id_workspace_id_trial_workspaces"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_holders_owner_id_users"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
+        sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
+        sa.UniqueConstraint("user_id", name=op.f("uq_holders_user_id")),
+        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_holders_workspace_id_id")),
+        sa.UniqueConstraint("workspace_id", name=op.f("uq_holders_workspace_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.create_index("ix_holders_owner_id_workspace_id", ["owner_id", "workspace_id"], unique=False)
+        batch_op.create_index("ix_holders_plan", ["plan"], unique=False)
 
     op.create_table(
         "sessions",
@@ -603,6 +691,66 @@ def upgrade() -> None:
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_sessions_user_id_account_id", ["user_id", "account_id"], unique=False)
+
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("made_by", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("ending", sa.Text(), nullable=False),
+        sa.Column("scopes", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("tier", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), server_default="pending_verification", nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("successor_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("(status = 'revoked') = (revoked_at IS NOT NULL)", name=op.f("ck_api_keys_revoked_stamped")),
+        sa.CheckConstraint(
+            "status IN ('pending_verification', 'active', 'revoked')", name=op.f("ck_api_keys_status_known")
+        ),
+        sa.CheckConstraint("length(ending) BETWEEN 4 AND 4", name=op.f("ck_api_keys_ending_length")),
+        sa.CheckConstraint("length(hash) = 32", name=op.f("ck_api_keys_hash_length")),
+        sa.CheckConstraint("length(label) BETWEEN 1 AND 100", name=op.f("ck_api_keys_label_length")),
+        sa.CheckConstraint("length(prefix) BETWEEN 1 AND 50", name=op.f("ck_api_keys_prefix_length")),
+        sa.CheckConstraint("successor_id <> id", name=op.f("ck_api_keys_successor_other")),
+        sa.ForeignKeyConstraint(
+            ["holder_id", "successor_id"],
+            ["api_keys.holder_id", "api_keys.id"],
+            name=op.f("fk_api_keys_holder_id_successor_id_api_keys"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_api_keys_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["made_by"], ["users.id"], name=op.f("fk_api_keys_made_by_users"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["tier"], ["plans.name"], name=op.f("fk_api_keys_tier_plans"), ondelete="RESTRICT"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
+        sa.UniqueConstraint("holder_id", "id", name=op.f("uq_api_keys_holder_id_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.create_index("ix_api_keys_holder_id_created_at", ["holder_id", "created_at"], unique=False)
+        batch_op.create_index("ix_api_keys_holder_id_successor_id", ["holder_id", "successor_id"], unique=False)
+        batch_op.create_index("ix_api_keys_made_by", ["made_by"], unique=False)
+        batch_op.create_index("ix_api_keys_status_expires_at", ["status", "expires_at"], unique=False)
+        batch_op.create_index("ix_api_keys_tier", ["tier"], unique=False)
 
     op.create_table(
         "usage_counters",
@@ -667,6 +815,64 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("holder_id", "gauge", name=op.f("pk_usage_gauges")),
         sqlite_strict=True,
     )
+    op.create_table(
+        "api_call_hours",
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("key_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("calls", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("errors", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("latency_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("histogram", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "calls > 0 AND errors BETWEEN 0 AND calls AND latency_ms >= 0", name=op.f("ck_api_call_hours_calls_counted")
+        ),
+        sa.CheckConstraint("length(endpoint) BETWEEN 1 AND 500", name=op.f("ck_api_call_hours_endpoint_length")),
+        sa.ForeignKeyConstraint(
+            ["holder_id", "key_id"],
+            ["api_keys.holder_id", "api_keys.id"],
+            name=op.f("fk_api_call_hours_holder_id_key_id_api_keys"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("holder_id", "key_id", "hour", "method", "endpoint", name=op.f("pk_api_call_hours")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("api_call_hours", schema=None) as batch_op:
+        batch_op.create_index("ix_api_call_hours_hour", ["hour"], unique=False)
+
+    op.create_table(
+        "api_calls",
+        sa.Column("at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("key_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("status", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("latency_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("request_body", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("response_body", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.CheckConstraint("latency_ms >= 0", name=op.f("ck_api_calls_latency_counted")),
+        sa.CheckConstraint("length(endpoint) BETWEEN 1 AND 500", name=op.f("ck_api_calls_endpoint_length")),
+        sa.CheckConstraint("length(method) BETWEEN 1 AND 20", name=op.f("ck_api_calls_method_length")),
+        sa.CheckConstraint("length(request_id) BETWEEN 1 AND 100", name=op.f("ck_api_calls_request_id_length")),
+        sa.CheckConstraint("status BETWEEN 0 AND 999", name=op.f("ck_api_calls_status_counted")),
+        sa.ForeignKeyConstraint(
+            ["holder_id", "key_id"],
+            ["api_keys.holder_id", "api_keys.id"],
+            name=op.f("fk_api_calls_holder_id_key_id_api_keys"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("at", "id", name=op.f("pk_api_calls")),
+        postgresql_partition_by="RANGE (at)",
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("api_calls", schema=None) as batch_op:
+        batch_op.create_index("ix_api_calls_holder_id_key_id_at", ["holder_id", "key_id", "at"], unique=False)
+
     op.create_table(
         "usage_notices",
         sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
@@ -823,6 +1029,20 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "ALTER TABLE notices ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE notices FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON notices FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON notices TO service_role",
+        "CREATE POLICY notices_service_role_select ON notices FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON notices TO service_role",
+        "CREATE POLICY notices_service_role_insert ON notices FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON notices TO service_role",
+        "CREATE POLICY notices_service_role_update ON notices FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON notices TO service_role",
+        "CREATE POLICY notices_service_role_delete ON notices FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER plans_touch BEFORE UPDATE ON plans FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE plans ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE plans FORCE ROW LEVEL SECURITY",
@@ -908,27 +1128,6 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
-        "CREATE TRIGGER holders_touch BEFORE UPDATE ON holders FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
-        "ALTER TABLE holders ENABLE ROW LEVEL SECURITY",
-        "ALTER TABLE holders FORCE ROW LEVEL SECURITY",
-        "REVOKE ALL ON holders FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT SELECT ON holders TO authenticated",
-        "CREATE POLICY holders_authenticated_select ON holders FOR SELECT TO authenticated USING (holders.user_id = (select tenantry.uid()))",
-        "GRANT SELECT ON holders TO service_role",
-        "CREATE POLICY holders_service_role_select ON holders FOR SELECT TO service_role USING (true)",
-        "GRANT INSERT ON holders TO service_role",
-        "CREATE POLICY holders_service_role_insert ON holders FOR INSERT TO service_role WITH CHECK (true)",
-        "GRANT UPDATE ON holders TO service_role",
-        "CREATE POLICY holders_service_role_update ON holders FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
-        "GRANT DELETE ON holders TO service_role",
-        "CREATE POLICY holders_service_role_delete ON holders FOR DELETE TO service_role USING (true)",
-    )
-    _run(
-        "sqlite",
-        "CREATE TRIGGER holders_touch AFTER UPDATE ON holders FOR EACH ROW BEGIN UPDATE holders SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
-    )
-    _run(
-        "postgresql",
         "CREATE TRIGGER passkeys_touch BEFORE UPDATE ON passkeys FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE passkeys ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE passkeys FORCE ROW LEVEL SECURITY",
@@ -1003,6 +1202,27 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "CREATE TRIGGER trial_workspaces_touch BEFORE UPDATE ON trial_workspaces FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE trial_workspaces ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE trial_workspaces FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON trial_workspaces FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON trial_workspaces TO authenticated",
+        "CREATE POLICY trial_workspaces_authenticated_select ON trial_workspaces FOR SELECT TO authenticated USING (trial_workspaces.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON trial_workspaces TO service_role",
+        "CREATE POLICY trial_workspaces_service_role_select ON trial_workspaces FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON trial_workspaces TO service_role",
+        "CREATE POLICY trial_workspaces_service_role_insert ON trial_workspaces FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON trial_workspaces TO service_role",
+        "CREATE POLICY trial_workspaces_service_role_update ON trial_workspaces FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON trial_workspaces TO service_role",
+        "CREATE POLICY trial_workspaces_service_role_delete ON trial_workspaces FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER trial_workspaces_touch AFTER UPDATE ON trial_workspaces FOR EACH ROW BEGIN UPDATE trial_workspaces SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
         "ALTER TABLE verification_tokens ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE verification_tokens FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON verification_tokens FROM PUBLIC, anon, authenticated, service_role",
@@ -1014,6 +1234,27 @@ def upgrade() -> None:
         "CREATE POLICY verification_tokens_service_role_update ON verification_tokens FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
         "GRANT DELETE ON verification_tokens TO service_role",
         "CREATE POLICY verification_tokens_service_role_delete ON verification_tokens FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER holders_touch BEFORE UPDATE ON holders FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE holders ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE holders FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON holders FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON holders TO authenticated",
+        "CREATE POLICY holders_authenticated_select ON holders FOR SELECT TO authenticated USING (holders.owner_id = (select tenantry.uid()))",
+        "GRANT SELECT ON holders TO service_role",
+        "CREATE POLICY holders_service_role_select ON holders FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON holders TO service_role",
+        "CREATE POLICY holders_service_role_insert ON holders FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON holders TO service_role",
+        "CREATE POLICY holders_service_role_update ON holders FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON holders TO service_role",
+        "CREATE POLICY holders_service_role_delete ON holders FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER holders_touch AFTER UPDATE ON holders FOR EACH ROW BEGIN UPDATE holders SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
     )
     _run(
         "postgresql",
@@ -1035,12 +1276,33 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "CREATE TRIGGER api_keys_touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE api_keys FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON api_keys FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT (id, holder_id, made_by, label, prefix, ending, scopes, tier, status, expires_at, revoked_at, last_used_at, successor_id, created_at, updated_at) ON api_keys TO authenticated",
+        "CREATE POLICY api_keys_authenticated_select ON api_keys FOR SELECT TO authenticated USING (api_keys.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "GRANT SELECT ON api_keys TO service_role",
+        "CREATE POLICY api_keys_service_role_select ON api_keys FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON api_keys TO service_role",
+        "CREATE POLICY api_keys_service_role_insert ON api_keys FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON api_keys TO service_role",
+        "CREATE POLICY api_keys_service_role_update ON api_keys FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON api_keys TO service_role",
+        "CREATE POLICY api_keys_service_role_delete ON api_keys FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER api_keys_touch AFTER UPDATE ON api_keys FOR EACH ROW BEGIN UPDATE api_keys SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER usage_counters_touch BEFORE UPDATE ON usage_counters FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE usage_counters ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE usage_counters FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_counters FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_counters TO authenticated",
-        "CREATE POLICY usage_counters_authenticated_select ON usage_counters FOR SELECT TO authenticated USING (usage_counters.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_counters_authenticated_select ON usage_counters FOR SELECT TO authenticated USING (usage_counters.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
         "GRANT SELECT ON usage_counters TO service_role",
         "CREATE POLICY usage_counters_service_role_select ON usage_counters FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_counters TO service_role",
@@ -1061,7 +1323,7 @@ def upgrade() -> None:
         "ALTER TABLE usage_gauges FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_gauges FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_gauges TO authenticated",
-        "CREATE POLICY usage_gauges_authenticated_select ON usage_gauges FOR SELECT TO authenticated USING (usage_gauges.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_gauges_authenticated_select ON usage_gauges FOR SELECT TO authenticated USING (usage_gauges.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
         "GRANT SELECT ON usage_gauges TO service_role",
         "CREATE POLICY usage_gauges_service_role_select ON usage_gauges FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_gauges TO service_role",
@@ -1077,11 +1339,44 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "ALTER TABLE api_call_hours ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE api_call_hours FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON api_call_hours FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON api_call_hours TO authenticated",
+        "CREATE POLICY api_call_hours_authenticated_select ON api_call_hours FOR SELECT TO authenticated USING (api_call_hours.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "GRANT SELECT ON api_call_hours TO service_role",
+        "CREATE POLICY api_call_hours_service_role_select ON api_call_hours FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON api_call_hours TO service_role",
+        "CREATE POLICY api_call_hours_service_role_insert ON api_call_hours FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON api_call_hours TO service_role",
+        "CREATE POLICY api_call_hours_service_role_update ON api_call_hours FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON api_call_hours TO service_role",
+        "CREATE POLICY api_call_hours_service_role_delete ON api_call_hours FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "CREATE TABLE tenantry.api_calls_default PARTITION OF api_calls DEFAULT",
+        "ALTER TABLE api_calls ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE api_calls FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON api_calls FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON api_calls TO authenticated",
+        "CREATE POLICY api_calls_authenticated_select ON api_calls FOR SELECT TO authenticated USING (api_calls.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "GRANT SELECT ON api_calls TO service_role",
+        "CREATE POLICY api_calls_service_role_select ON api_calls FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON api_calls TO service_role",
+        "CREATE POLICY api_calls_service_role_insert ON api_calls FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON api_calls TO service_role",
+        "CREATE POLICY api_calls_service_role_update ON api_calls FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON api_calls TO service_role",
+        "CREATE POLICY api_calls_service_role_delete ON api_calls FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
         "ALTER TABLE usage_notices ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE usage_notices FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_notices FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_notices TO authenticated",
-        "CREATE POLICY usage_notices_authenticated_select ON usage_notices FOR SELECT TO authenticated USING (usage_notices.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_notices_authenticated_select ON usage_notices FOR SELECT TO authenticated USING (usage_notices.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
         "GRANT SELECT ON usage_notices TO service_role",
         "CREATE POLICY usage_notices_service_role_select ON usage_notices FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_notices TO service_role",
@@ -1098,7 +1393,7 @@ def upgrade() -> None:
         "ALTER TABLE usage_reservations FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_reservations FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_reservations TO authenticated",
-        "CREATE POLICY usage_reservations_authenticated_select ON usage_reservations FOR SELECT TO authenticated USING (usage_reservations.holder_id IN (SELECT holders.id FROM holders WHERE holders.user_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_reservations_authenticated_select ON usage_reservations FOR SELECT TO authenticated USING (usage_reservations.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
         "GRANT SELECT ON usage_reservations TO service_role",
         "CREATE POLICY usage_reservations_service_role_select ON usage_reservations FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_reservations TO service_role",
@@ -1121,29 +1416,51 @@ def downgrade() -> None:
 
     op.drop_table("usage_reservations")
     op.drop_table("usage_notices")
+    with op.batch_alter_table("api_calls", schema=None) as batch_op:
+        batch_op.drop_index("ix_api_calls_holder_id_key_id_at")
+
+    op.drop_table("api_calls")
+    with op.batch_alter_table("api_call_hours", schema=None) as batch_op:
+        batch_op.drop_index("ix_api_call_hours_hour")
+
+    op.drop_table("api_call_hours")
     op.drop_table("usage_gauges")
     with op.batch_alter_table("usage_counters", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_counters_window_end")
 
     op.drop_table("usage_counters")
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_api_keys_tier")
+        batch_op.drop_index("ix_api_keys_status_expires_at")
+        batch_op.drop_index("ix_api_keys_made_by")
+        batch_op.drop_index("ix_api_keys_holder_id_successor_id")
+        batch_op.drop_index("ix_api_keys_holder_id_created_at")
+
+    op.drop_table("api_keys")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_sessions_user_id_account_id")
         batch_op.drop_index("ix_sessions_expires_at")
 
     op.drop_table("sessions")
+    with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.drop_index("ix_holders_plan")
+        batch_op.drop_index("ix_holders_owner_id_workspace_id")
+
+    op.drop_table("holders")
     with op.batch_alter_table("verification_tokens", schema=None) as batch_op:
         batch_op.drop_index("ix_verification_tokens_user_id_purpose")
         batch_op.drop_index("ix_verification_tokens_expires_at")
 
     op.drop_table("verification_tokens")
+    with op.batch_alter_table("trial_workspaces", schema=None) as batch_op:
+        batch_op.drop_index("ix_trial_workspaces_user_id_created_at")
+        batch_op.drop_index("ix_trial_workspaces_status_expires_at")
+
+    op.drop_table("trial_workspaces")
     op.drop_table("totp_secrets")
     op.drop_table("recovery_codes")
     op.drop_table("passwords")
     op.drop_table("passkeys")
-    with op.batch_alter_table("holders", schema=None) as batch_op:
-        batch_op.drop_index("ix_holders_plan")
-
-    op.drop_table("holders")
     with op.batch_alter_table("address_changes", schema=None) as batch_op:
         batch_op.drop_index("ix_address_changes_expires_at")
 
@@ -1154,6 +1471,10 @@ def downgrade() -> None:
 
     op.drop_table("users")
     op.drop_table("plans")
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.drop_index("ix_notices_created_at")
+
+    op.drop_table("notices")
     with op.batch_alter_table("mails", schema=None) as batch_op:
         batch_op.drop_index("ix_mails_sent_at")
         batch_op.drop_index("ix_mails_recipient_id")

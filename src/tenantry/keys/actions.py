@@ -1,0 +1,159 @@
+"""What is done with keys: issue, rename, rotate, revoke. Each commits before its answer; `ctx` has no open unit.
+
+Only people do it: a key that could issue keys would outlive its own revocation.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tenantry.kernel import Context, new_id
+from tenantry.kernel.audit import audit
+from tenantry.kernel.problems import PersonNeeded
+from tenantry.product import Keys, Product
+from tenantry.usage.stocks import refuse_when_full
+
+from . import queries
+from .errors import KeyIsFollowed, KeyIsOver, KeyNotFound, ScopeUnknown, TierTooHigh
+from .events import KeyChanged, KeyIssued
+from .known import KnownKeys
+from .rows import ApiKey, NewKey
+from .secrets import new_secret
+
+GRACE_MAX = timedelta(days=30)
+
+
+async def issue(
+    ctx: Context,
+    *,
+    label: str,
+    scopes: Sequence[str] = (),
+    tier: str | None = None,
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """A new key of the context's holder. It waits until its owner's address is proven, if that is not done yet.
+
+    Raises `ScopeUnknown`, `TierTooHigh`, and `LimitReached` when the plan allows no further key.
+    """
+    _refuse_keys(ctx)
+    _refuse_unknown(ctx, scopes, tier)
+    keys = declared(ctx)
+    async with ctx.service() as working:
+        if keys.count is not None:
+            await refuse_when_full(working, keys.count, lambda inside: queries.places(inside.db, inside.holder.id))
+        made = await _add(working, label=label, scopes=sorted(set(scopes)), tier=tier, expires_at=expires_at)
+        await audit(working, "key.issued", subject=("key", made.key.id), detail={"label": label, "scopes": [*scopes]})
+        await working.emit(KeyIssued(made.key.id, made.key.holder_id))
+    return made
+
+
+async def rename(ctx: Context, key_id: UUID, *, label: str) -> ApiKey:
+    """Give a key another label. Raises `KeyNotFound`."""
+    _refuse_keys(ctx)
+    async with ctx.service() as working:
+        await queries.rename(working.db, ctx.holder.id, key_id, label)
+        return await _known(working, key_id)
+
+
+async def rotate(ctx: Context, key_id: UUID, *, grace: timedelta | None = None) -> NewKey:
+    """A new key in the place of another, with its label, scopes and tier; the old one works on for the grace.
+
+    Raises `KeyNotFound`, `KeyIsOver` for one that is revoked or expired, `KeyIsFollowed` for one that was rotated.
+    """
+    _refuse_keys(ctx)
+    grace = declared(ctx).grace if grace is None else grace
+    async with ctx.service() as working:
+        old = await queries.lock(working.db, ctx.holder.id, key_id)
+        if old is None:
+            raise KeyNotFound
+        if old.successor_id is not None:
+            raise KeyIsFollowed(successor_id=old.successor_id)
+        if old.state in {"revoked", "expired"}:
+            raise KeyIsOver(state=old.state)
+        made = await _add(working, label=old.label, scopes=old.scopes, tier=old.tier, expires_at=old.expires_at)
+        await queries.follow(working.db, ctx.holder.id, key_id, successor=made.key.id, grace=grace)
+        await audit(working, "key.rotated", subject=("key", key_id), detail={"successor_id": str(made.key.id)})
+        await working.emit(KeyIssued(made.key.id, made.key.holder_id))
+        await working.emit(KeyChanged(key_id, ctx.holder.id))
+    ctx.port(KnownKeys).forget(key_id)
+    return made
+
+
+async def revoke(ctx: Context, key_id: UUID, *, reason: str | None = None) -> ApiKey:
+    """End a key at once and for good. One that is revoked already stays as it is. Raises `KeyNotFound`."""
+    _refuse_keys(ctx)
+    async with ctx.service() as working:
+        if await queries.revoke(working.db, ctx.holder.id, key_id):
+            await audit(working, "key.revoked", subject=("key", key_id), reason=reason)
+            await working.emit(KeyChanged(key_id, ctx.holder.id))
+        found = await _known(working, key_id)
+    # Here at once; everywhere else within a second.
+    ctx.port(KnownKeys).forget(key_id)
+    return found
+
+
+async def activate_keys(ctx: Context, owner_id: UUID) -> None:
+    """An owner's address is proven: their keys that waited for it work from now on. Runs in the unit that proved it."""
+    for key_id, holder_id in await queries.activate(ctx.db, owner_id):
+        await ctx.emit(KeyChanged(key_id, holder_id))
+
+
+def declared(ctx: Context) -> Keys:
+    """What the product says about keys; one that says nothing has none to speak of (404)."""
+    if ctx.product.keys is None:
+        raise KeyNotFound("This product has no API keys.")
+    return ctx.product.keys
+
+
+def effective_tier(product: Product, tier: str | None, plan: str) -> str:
+    """The plan that bounds a key: its tier, and never more than the plan its holder is on."""
+    held = product.plan(plan).name
+    if tier is None or tier not in product.order:
+        return held
+    return min(tier, held, key=product.order.__getitem__)
+
+
+async def _add(
+    ctx: Context, *, label: str, scopes: Sequence[str], tier: str | None, expires_at: datetime | None
+) -> NewKey:
+    kind = "trial" if ctx.holder.kind == "workspace" else "live"
+    made = new_secret(ctx.product.key_prefix, kind=kind)
+    key = await queries.add(
+        ctx.db,
+        id=new_id(),
+        holder_id=ctx.holder.id,
+        made_by=ctx.actor.user_id,
+        label=label,
+        hash=made.hash,
+        prefix=made.prefix,
+        ending=made.ending,
+        scopes=list(scopes),
+        tier=tier,
+        expires_at=expires_at,
+    )
+    return NewKey(key, made.secret)
+
+
+async def _known(ctx: Context, key_id: UUID) -> ApiKey:
+    found = await queries.one(ctx.db, ctx.holder.id, key_id)
+    if found is None:
+        raise KeyNotFound
+    return found
+
+
+def _refuse_keys(ctx: Context) -> None:
+    if ctx.actor.kind == "key":
+        raise PersonNeeded
+
+
+def _refuse_unknown(ctx: Context, scopes: Sequence[str], tier: str | None) -> None:
+    known = {scope.name for scope in declared(ctx).scopes}
+    wrong = [scope for scope in scopes if scope not in known]
+    if wrong:
+        told = f"The product's scopes are {', '.join(sorted(known))}." if known else "The product has no scopes."
+        raise ScopeUnknown(
+            told, errors=[{"field": "scopes", "message": f"unknown scope {one}", "code": "unknown"} for one in wrong]
+        )
+    order = ctx.product.order
+    if tier is not None and order.get(tier, len(order)) > order.get(ctx.holder.plan, 0):
+        raise TierTooHigh(errors=[{"field": "tier", "message": f"not {tier}", "code": "too_high"}])
