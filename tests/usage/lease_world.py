@@ -94,10 +94,9 @@ class WorkerClock:
         """Somebody sets it, which is no time that passes."""
         self.skew, self._set_at = skew, self._world.passed
 
-    @property
-    def is_steady(self) -> bool:
-        """Whether it has gone as time has, as long as a lease may last."""
-        return not self.stood_still and self._world.passed > self._set_at + LEASE_SECONDS
+    def is_steady(self, since: float) -> bool:
+        """Whether it has gone as time has, from a lease's time before a moment until now."""
+        return not self.stood_still and since > self._set_at + LEASE_SECONDS
 
     def now(self) -> Any:
         return self._world.kit.clock.now() + self.skew
@@ -107,13 +106,14 @@ class WorkerClock:
         return self._world.passed - self.stood_still + self._ticks
 
 
-@dataclass
+@dataclass(eq=False)
 class Sent:
-    """A statement on its way."""
+    """A statement on its way, and what may still become of it there."""
 
     how: str
     statement: Any
     given: dict[str, Any]
+    fault: str = ""
 
     @property
     def counters(self) -> set[tuple[UUID, str]]:
@@ -129,6 +129,7 @@ class Wire:
     held: list[tuple[str, Sent, asyncio.Event]] = field(default_factory=list)
     late: list[Sent] = field(default_factory=list)
     lost: list[Sent] = field(default_factory=list)
+    under_way: list[Sent] = field(default_factory=list)
     is_cut: bool = False
 
     @property
@@ -140,10 +141,14 @@ class Wire:
         return WiredUnit(unit, self) if single else unit
 
     async def carry(self, call: Callable[[], Awaitable[Any]], sent: Sent) -> Any:
-        fault = self.faults.popleft() if self.faults else ""
-        await self._there(fault, sent)
-        answer = await call()
-        await self._back(fault, sent)
+        sent.fault = self.faults.popleft() if self.faults else ""
+        self.under_way.append(sent)
+        try:
+            await self._there(sent.fault, sent)
+            answer = await call()
+            await self._back(sent.fault, sent)
+        finally:
+            self.under_way.remove(sent)
         return answer
 
     async def _there(self, fault: str, sent: Sent) -> None:
@@ -183,8 +188,10 @@ class Wire:
         self.held.clear()
 
     def hurry(self) -> None:
-        """Nothing that follows is held: somebody is about to wait for it, on a clock that stands."""
+        """Nothing that follows is held, nor what is with the database: somebody will wait, on a clock that stands."""
         self.faults = deque(fault for fault in self.faults if not fault.startswith("held"))
+        for sent in self.under_way:
+            sent.fault = "" if sent.fault.startswith("held") else sent.fault
 
     def cut(self) -> None:
         """Nothing comes through any more; what was held on its way there may still arrive."""
@@ -235,6 +242,8 @@ class World:
         self.kit, self._run, self._add = kit, run, add
         self.passed = 0.0
         """Seconds that have passed for who did not stand still."""
+        self.set_backs = 0
+        """How often the database's clock was set back."""
         self.clocks: list[WorkerClock] = []
         self.databases: list[Any] = []
 
@@ -283,6 +292,7 @@ class World:
         await self.kit.set_time(self.kit.clock.now() + by)
         seconds = max(0.0, by.total_seconds())
         self.passed += seconds
+        self.set_backs += by < timedelta()
         for place in standing or ():
             self.clocks[place].stood_still += seconds
 

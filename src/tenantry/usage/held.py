@@ -120,21 +120,24 @@ class Held:
     def ask(self, holder_id: UUID, *, need: int, more: int, closing: bool) -> Asked:
         """What to ask for: `need` units for callers who wait, `more` to hold; `closing` gives everything else back.
 
-        What is on its way is taken out of what may be spent: with `closing` all, else what is settled.
+        What is on its way is taken out of what may be spent: with `closing` all, else what is settled. Units that were
+        counted for callers who went away stay counted for the next ones: a strict meter admits nothing else.
         """
+        counted = 0 if closing else max(0, self.counted - self.spent)
+        settle = self.spent - self.counted + counted
         asked = Asked(
             holder_id=holder_id,
             meter=self.meter.name,
             per=self.meter.per,
             window_start=self.known.window_start if self.known else None,
-            settle=self.spent - self.counted,
+            settle=settle,
             give=self.left if closing else 0,
             need=need,
             take=need + more,
             directly=not more,
         )
         self._before = (self.leased, self.counted, self.spent)
-        self.leased, self.counted, self.spent = 0 if closing else self.left, 0, 0
+        self.leased, self.counted, self.spent = 0 if closing else self.leased - settle, counted, 0
         self.asking = True
         return asked
 

@@ -105,7 +105,9 @@ class Leases:
         refuse_while_open("usage was settled")
         began, pause = self._clock.monotonic(), SETTLE_PAUSE_SECONDS
         while self._system is not None and (keys := self._unsettled(holder_id, began)):
-            self._due.update(dict.fromkeys(keys, True))
+            # What was asked since then is under way: once is enough.
+            due = [key for key in keys if not (held := self._held[key]).asking or held.asked_at <= began]
+            self._due.update(dict.fromkeys(due, True))
             self._fly(self._system)
             await asyncio.sleep(pause)
             pause = min(2 * pause, SETTLE_PAUSE_SECONDS_MAX)
@@ -187,7 +189,7 @@ class Leases:
             held, waiters = self._held[key], self._waiting.get(key, ())
             # What may not be spent any more goes back first of all.
             closing = self._due.pop(key) or now >= held.deadline
-            costs = held.fitting([one.cost for one in waiters])
+            costs = held.fitting([one.cost for one in waiters if one.waits])
             need = max(0, sum(costs) - (0 if closing else held.left))
             held.measure(need, now)
             more = 0 if held.meter.strict or (closing and not need) else lease_size(held.rate, held.free)

@@ -28,8 +28,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     `settle` of its leased units were spent, `give` are not needed any more. `take` more are wanted, and `need` of them
     at least: with fewer there is nothing to be had, so that a call that does not fit takes nothing from others. They
-    are counted as used at once when `directly`, else leased. A negative `settle` turns counted units, which nobody was
-    admitted for, back into leased ones.
+    are counted as used at once when `directly`, else leased. A negative `settle` is of counted units that nobody was
+    admitted for; then `give` gives them back.
     """
 
     holder_id: UUID
