@@ -15,13 +15,16 @@ from tenantry.testing import Server, TestDatabase, environment_of, serve
 # What other rooms' tests share: `from identity.mailbox import ...`.
 sys.path.append(str(Path(__file__).parents[1]))
 
+AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 Serve = Callable[..., AbstractContextManager[Server]]
 
 
 @pytest.fixture
 def run_server(database: TestDatabase, tmp_path: Path) -> Serve:
-    """What starts the demo product on the test's database, with more arguments of `tenantry run` if need be."""
-    return lambda *arguments: serve(tmp_path, "crypto_data", *arguments, **environment_of(database))
+    """What starts a blueprint on the test's database, with more arguments of `tenantry run` if need be."""
+    return lambda *arguments, blueprint="crypto_data": serve(
+        tmp_path, blueprint, *arguments, **environment_of(database)
+    )
 
 
 @pytest.fixture
@@ -88,6 +91,17 @@ class Tab:
     def _failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":
             self.faults.append(f"{request.url}: {request.failure}")
+
+    def fits(self) -> None:
+        """The page is accessible, as far as axe-core can tell, and does not scroll sideways."""
+        if not AXE.exists():
+            pytest.fail("axe-core is missing; run `npm ci` in tests/node")
+        # The page's own policy forbids foreign scripts, so the checker is evaluated, not added as a tag.
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run()")
+        assert [(self.page.url, one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+        wide, seen = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= seen, f"{self.page.url} scrolls sideways: {wide} > {seen}"
 
     def clean(self) -> None:
         assert self.faults == []

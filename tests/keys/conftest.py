@@ -1,5 +1,7 @@
 """A product with keys, a route that programs call, and a person who has signed in."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,9 @@ from fastapi import APIRouter
 from tenantry import Burst, Count, Google, Keys, Meter, Module, Plan, Product, Scope
 from tenantry.fastapi import Metered, Require
 from tenantry.kernel.dependencies import Caller
+
+# As in `from keys.asked import ...`.
+sys.path.append(str(Path(__file__).parents[1]))
 
 calls, keys = Meter("calls", per="day"), Count("keys")
 router = APIRouter(prefix="/v1/work", tags=["work"])

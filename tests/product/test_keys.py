@@ -31,6 +31,7 @@ def test_a_product_with_keys_and_trials_is_right():
         ({"keys": Keys(count=Count("keys"))}, "keys.count"),
         ({"keys": Keys(scopes=[Scope("Screen!", "x")])}, "keys.scopes[0]"),
         ({"keys": Keys(scopes=[Scope("screen", " ")])}, "keys.scopes[0]"),
+        ({"keys": Keys(scopes=[Scope("authorize", "x")])}, "keys.scopes[0]"),
         ({"keys": Keys(scopes=[Scope("screen", "x"), Scope("screen", "y")])}, "keys.scopes[1]"),
         ({"keys": Keys(grace=timedelta(days=31))}, "keys.grace"),
         ({"keys": Keys(grace=3600)}, "keys.grace"),

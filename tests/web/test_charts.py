@@ -174,3 +174,9 @@ def test_bars_alone_are_the_same_without_the_table():
     assert "<table" in whole
     assert "<table" not in alone
     assert alone.removesuffix("</figure>") == whole.partition("<details")[0]
+
+
+def test_times_have_no_sum():
+    counted, timed = (bar_chart([("a", 2), ("b", 3)], label="x", unit=unit) for unit in ("calls", "milliseconds"))
+    assert '<span class="chart-total"><strong>5</strong> calls</span>' in counted
+    assert '<span class="chart-total">milliseconds</span>' in timed

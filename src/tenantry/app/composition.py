@@ -37,7 +37,7 @@ from tenantry.kernel.raw_input import repeatable_queries
 from tenantry.kernel.routing import index_routes
 from tenantry.kernel.runtime import Runtime
 from tenantry.kernel.secret_file import development_secret
-from tenantry.keys import KnownKeys
+from tenantry.keys import AuthorizeDoor, Bodies, CallLog, KnownKeys
 from tenantry.product import Password, Product
 from tenantry.site import layout_of
 from tenantry.sources import Feeds
@@ -52,7 +52,7 @@ from .lifespan import Resource, lifespan_of, schema_revisions
 
 PACKAGE = Path(tenantry.__file__).parent
 BODY_BYTES_MAX = 1024 * 1024
-_RESOURCES = (Feeds, Leases, Notices, PasswordHashing, SignInProviders)
+_RESOURCES = (CallLog, Feeds, Leases, Notices, PasswordHashing, SignInProviders)
 COMMON_PROBLEMS = (Malformed, Invalid, TooLarge, UnsupportedMediaType, WrongHost, Internal)
 
 
@@ -121,6 +121,7 @@ def build_ports(
     }
     if product.keys is not None:
         ports[KnownKeys] = KnownKeys(clock, notices)
+        ports[CallLog] = CallLog()
     if product.way_in(Password) is not None:
         ports[PasswordHashing] = PasswordHashing()
     return ports
@@ -209,4 +210,8 @@ def _wrap(app: FastAPI, settings: Settings, runtime: Runtime, *, log_requests: b
     access = access_log(production=production) if log_requests else None
     app.add_middleware(BodyLimit, max_body_size=BODY_BYTES_MAX)
     inner: ASGIApp = app.build_middleware_stack()
+    if runtime.product.keys is not None and runtime.product.keys.log_bodies:
+        inner = Bodies(inner, bytes_max=runtime.product.keys.body_bytes_max)
+    if runtime.product.keys is not None:
+        inner = AuthorizeDoor.before(app, inner, runtime)
     app.middleware_stack = Frame(inner, options, metrics=runtime.metrics, access=access)

@@ -14,6 +14,8 @@ from tenantry.kernel import Problem
 from tenantry.kernel.mounted import product_request
 from tenantry.kernel.problem_handlers import problem_answer
 from tenantry.kernel.told import Telling
+from tenantry.keys import Bodies
+from tenantry.product import Keys
 from tenantry.web import problem_page
 
 from .describing import describe_problems
@@ -48,11 +50,11 @@ def mount(app: FastAPI, product_app: FastAPI) -> None:
     app.router.lifespan_context = both
     app.router.default = answer
     app.state.tenantry = product_app
-    _answer_problems(app)
+    _answer_problems(app, product_app.state.runtime.product.keys)
     describe_problems(app, product_app.state.runtime.resolvers)
 
 
-def _answer_problems(app: FastAPI) -> None:
+def _answer_problems(app: FastAPI, keys: Keys | None) -> None:
     """Let `app` answer our problems, and put what our dependencies tell on its answers, whoever makes them."""
     build = app.build_middleware_stack
 
@@ -64,7 +66,10 @@ def _answer_problems(app: FastAPI) -> None:
 
     def build_with_telling() -> ASGIApp:
         # In front of their middleware too, and of what answers a crash, which no `add_middleware` comes before.
-        return Telling(build())
+        inner: ASGIApp = build()
+        if keys is not None and keys.log_bodies:
+            inner = Bodies(inner, bytes_max=keys.body_bytes_max)
+        return Telling(inner)
 
     app.exception_handlers.setdefault(Problem, answered)
     app.build_middleware_stack = build_with_telling  # type: ignore[method-assign]

@@ -26,6 +26,7 @@ class Commands(LazyGroup):
         "db": "Make, migrate and inspect the database.",
         "openapi": "Print the description of the API.",
         "jobs": "Run and inspect background jobs.",
+        "keys": "Make API keys for your own services.",
     }
 
 

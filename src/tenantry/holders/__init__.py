@@ -1,4 +1,4 @@
-"""Who holds a plan, its quotas and keys: today a user."""
+"""Who holds a plan, its quotas and keys: a user, or a trial workspace."""
 
 from .actions import mirror_plans, open_for_user, set_period, set_plan
 from .errors import HolderNotFound, PlanUnknown

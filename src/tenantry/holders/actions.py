@@ -26,7 +26,7 @@ async def mirror_plans(ctx: Context) -> None:
 async def open_for_user(ctx: Context, user_id: UUID) -> UUID:
     """Make the holder of a new user, on the default plan; answers its id."""
     holder = new_id()
-    await queries.create(ctx.db, holder, kind="user", user_id=user_id, plan=ctx.product.default.name)
+    await queries.create(ctx.db, holder, user_id=user_id, plan=ctx.product.default.name)
     return holder
 
 

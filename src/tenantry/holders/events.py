@@ -1,5 +1,6 @@
 """Facts that holders announce."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -11,6 +12,13 @@ class PlanChanged(msgspec.Struct, frozen=True):
     holder_id: UUID
     plan: str
     revision: int
+
+
+class EndMoved(msgspec.Struct, frozen=True):
+    """A workspace's holder ends at another time than was known, or has just ended."""
+
+    holder_id: UUID
+    ends_at: datetime
 
 
 class PeriodChanged(msgspec.Struct, frozen=True):

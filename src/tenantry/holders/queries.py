@@ -5,14 +5,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Json, TextList, UtcDateTime
-from tenantry.kernel.sql import any_of
+from tenantry.kernel.sql import any_of, now
 
+from .events import EndMoved
 from .models import Holders, Plans
 
 
@@ -45,13 +46,20 @@ _retire = statement(
 
 _plans = statement(select(Plans.name, Plans.is_active, Plans.limits).order_by(Plans.position, Plans.name), StoredPlan)
 
-_create = statement(
-    insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "owner_id", "plan")})
-)
-
 _COLUMNS = (
     Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end,
 )  # fmt: skip
+
+_create = statement(
+    insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "owner_id", "plan")})
+)
+_create_for_workspace = statement(
+    insert(Holders)
+    .values({name: param(name) for name in ("id", "workspace_id", "owner_id", "plan", "ends_at")})
+    .values(kind="workspace", plan_source="trial")
+    .returning(*_COLUMNS),
+    Holder,
+)
 
 _by_user = statement(select(*_COLUMNS).where(Holders.user_id == param("user")), Holder)
 _by_id = statement(select(*_COLUMNS).where(Holders.id == param("holder")), Holder)
@@ -62,6 +70,14 @@ _set_plan = statement(
     .values(plan=param("plan"), plan_source=param("source"), revision=Holders.revision + 1)
     .returning(*_COLUMNS),
     Holder,
+)
+
+_move_end = statement(
+    update(Holders)
+    .where(Holders.workspace_id == param("workspace"))
+    .values(ends_at=func.coalesce(param("end", UtcDateTime()), now()))
+    .returning(Holders.id.label("holder_id"), Holders.ends_at),
+    EndMoved,
 )
 
 _set_period = statement(
@@ -92,9 +108,23 @@ async def plans(db: Unit) -> list[StoredPlan]:
     return await db.rows(_plans)
 
 
-async def create(db: Unit, holder: UUID, *, kind: str, user_id: UUID, plan: str) -> None:
-    """Write a new holder."""
-    await db.run(_create, id=holder, kind=kind, user_id=user_id, owner_id=user_id, plan=plan)
+async def create(db: Unit, holder: UUID, *, user_id: UUID, plan: str) -> None:
+    """Write the holder of a user."""
+    await db.run(_create, id=holder, kind="user", user_id=user_id, owner_id=user_id, plan=plan)
+
+
+async def create_for_workspace(
+    db: Unit, holder: UUID, *, workspace_id: UUID, owner_id: UUID, plan: str, ends_at: datetime
+) -> Holder:
+    """Write the holder of a workspace."""
+    return await db.one(
+        _create_for_workspace, id=holder, workspace_id=workspace_id, owner_id=owner_id, plan=plan, ends_at=ends_at
+    )
+
+
+async def move_end(db: Unit, workspace: UUID, end: datetime | None) -> EndMoved | None:
+    """Let a workspace's holder end at a time, None: now; None when there is no such holder."""
+    return await db.one_or_none(_move_end, workspace=workspace, end=end)
 
 
 async def by_user(db: Unit, user: UUID) -> Holder | None:

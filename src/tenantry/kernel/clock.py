@@ -22,8 +22,8 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    # Itself, without a call around it: every call that is counted asks.
+    monotonic = staticmethod(time.monotonic)
 
 
 class FrozenClock:

@@ -52,6 +52,8 @@ class Actor(msgspec.Struct, frozen=True):
     email: str | None = None
     authenticated_at: datetime | None = None
     key_id: UUID | None = None
+    tier: str | None = None
+    """The plan that bounds a key below what its holder is on; the context's holder names the same."""
 
 
 class Holder(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .ended import ended, ending_handshake
 from .frame import AnswerHeaders, FrameOptions, answer_headers, client_address, host_refusal
 from .health import Metrics
 from .logs import AccessLog, logger_of, request_id_of_logs
@@ -52,13 +53,14 @@ class Frame:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, ending_handshake(scope, send) if scope["type"] == "websocket" else send)
             return
         exchange = _Exchange(self._options, self._answer_headers, scope, send)
         bound = request_id_of_logs.set(exchange.request_id)
         try:
             await self._serve(exchange, scope, receive)
         except asyncio.CancelledError:
+            ended(scope, exchange.status, perf_counter() - exchange.started)
             exchange.status = exchange.status or _CLIENT_LEFT
             raise
         finally:
@@ -97,6 +99,7 @@ class Frame:
         self._metrics.observe(method, route, status, seconds)
         if self._access is not None:
             self._access(method, route, status, seconds, exchange.request_id)
+        ended(scope, exchange.status, seconds)
 
 
 class _Exchange:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tenantry.product import Product
 
@@ -39,7 +39,7 @@ class Runtime:
     modules: Sequence[Module]
     resolvers: Sequence[Resolver] = ()
     handlers: Mapping[type, Sequence[Handler]] = field(default_factory=dict)
-    ports: Mapping[type, object] = field(default_factory=dict)
+    ports: Mapping[type, Any] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
     planned: dict[str, int] = field(default_factory=dict)
@@ -47,8 +47,9 @@ class Runtime:
 
     def port(self, protocol: type[Port]) -> Port:
         """What was built for a protocol; a missing one is a mistake in the composition."""
-        found: Any = self.ports.get(protocol)
-        if found is None:
+        try:
+            found: Port = self.ports[protocol]
+        except KeyError:
             msg = f"nothing was built for {protocol.__name__}; the composition root must hand it in"
-            raise LookupError(msg)
-        return cast("Port", found)
+            raise LookupError(msg) from None
+        return found

@@ -12,7 +12,7 @@ from sqlalchemy.sql import expression
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from .database.types import Id, IdList, Json, PortableType, TextList, UtcDateTime, Whole, Words
+from .database.types import Flag, Id, IdList, Json, PortableType, TextList, UtcDateTime, Whole, Words
 
 
 class _Portable(FunctionElement[Any]):
@@ -72,6 +72,45 @@ class window_end(window_start):  # noqa: N801
     inherit_cache = True
     on_postgresql = "tenantry.window_end"
     on_sqlite = "tenantry_window_end"
+
+
+class day_of(FunctionElement[Any]):  # noqa: N801
+    """`day_of(time)`: when the UTC day of a time began."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(day_of)
+def _day_of(element: day_of, compiler: SQLCompiler, **kw: Any) -> str:
+    at = compiler.process(element.clauses, **kw)
+    if compiler.dialect.name == "sqlite":
+        return f"(substr({at}, 1, 10) || 'T00:00:00.000000Z')"
+    return f"date_trunc('day', {at}, 'UTC')"
+
+
+class add_partition(FunctionElement[Any]):  # noqa: N801
+    """`add_partition(table, time)`: makes the partition of that UTC day; false when there is none to make.
+
+    PostgreSQL's only, as `drop_partition(table, time)`, which drops the oldest that ends by then. Service login only.
+    """
+
+    type = Flag()
+    inherit_cache = True
+    name = "tenantry.add_partition"
+
+
+class drop_partition(add_partition):  # noqa: N801
+    """See `add_partition`."""
+
+    inherit_cache = True
+    name = "tenantry.drop_partition"
+
+
+@compiles(add_partition, "postgresql")
+@compiles(drop_partition, "postgresql")
+def _partition(element: add_partition, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{element.name}({compiler.process(element.clauses, **kw)})"
 
 
 class notify(FunctionElement[Any]):  # noqa: N801
@@ -209,7 +248,7 @@ def _entries(element: entries, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class member(FunctionElement[Any]):  # noqa: N801
-    """`member(value, "key", Whole())`: a member of a JSON object as an id, a time, a text or a whole number.
+    """`member(value, "key", Whole())`: a member of a JSON object as an id, a time, a text, a whole number, or JSON.
 
     Ids and times are given as `written` has them, so that both databases read them alike.
     """
@@ -224,6 +263,8 @@ class member(FunctionElement[Any]):  # noqa: N801
 @compiles(member)
 def _member(element: member, compiler: SQLCompiler, **kw: Any) -> str:
     value, key = (compiler.process(clause, **kw) for clause in element.clauses)
+    if isinstance(element.type, Json):
+        return f"({value} -> {key})"
     if compiler.dialect.name == "sqlite":
         return f"CAST({value} ->> {key} AS {'INTEGER' if isinstance(element.type, Whole) else 'TEXT'})"
     kind = compiler.dialect.type_compiler_instance.process(element.type)

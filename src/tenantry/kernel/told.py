@@ -5,8 +5,11 @@ Whoever knows something that callers should read, while the answer is not there 
 """
 
 from collections.abc import Awaitable, Sequence
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .ended import ended, ending_handshake
 
 Header = tuple[bytes, bytes]
 
@@ -40,7 +43,10 @@ def told(scope: Scope, given: Sequence[Header]) -> list[Header]:
 
 
 class Telling:
-    """Puts what was told onto each answer of an ASGI application, also of a websocket's handshake."""
+    """Puts what was told onto each answer of an ASGI application, also of a websocket's handshake.
+
+    And does what was to be done when the answer has ended (`ended.py`).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -51,13 +57,21 @@ class Telling:
             return
         # Made here, so that it is the same one for every layer inside, whatever copies of the scope they make.
         scope.setdefault("state", {})
+        started, status = perf_counter(), 0
+        if scope["type"] == "websocket":
+            send = ending_handshake(scope, send)
 
         # Not a coroutine of its own: every chunk of every stream comes by here.
         def telling(message: Message) -> Awaitable[None]:
+            nonlocal status
             if message["type"] in STARTS:
+                status = message.get("status", status)
                 given = list(message.get("headers", ()))
                 if added := told(scope, given):
                     message = {**message, "headers": [*given, *added]}
             return send(message)
 
-        await self._app(scope, receive, telling)
+        try:
+            await self._app(scope, receive, telling)
+        finally:
+            ended(scope, status, perf_counter() - started)

@@ -2,14 +2,18 @@
 
 from .actions import issue, revoke, rotate
 from .authorize import Authorized, authorize
-from .errors import KeyMissing, ScopeMissing
+from .calls import Bodies, CallLog
+from .door import AuthorizeDoor
+from .errors import ScopeMissing
 from .known import KnownKeys
 from .rows import ApiKey, NewKey
 
 __all__ = [
     "ApiKey",
+    "AuthorizeDoor",
     "Authorized",
-    "KeyMissing",
+    "Bodies",
+    "CallLog",
     "KnownKeys",
     "NewKey",
     "ScopeMissing",

@@ -9,18 +9,20 @@ from uuid import UUID
 
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
+from tenantry.kernel.context import Permission
 from tenantry.kernel.problems import PersonNeeded
-from tenantry.product import Keys, Product
+from tenantry.product import AUTHORIZE, Keys
 from tenantry.usage.stocks import refuse_when_full
 
 from . import queries
-from .errors import KeyIsFollowed, KeyIsOver, KeyNotFound, ScopeUnknown, TierTooHigh
+from .errors import KeyIsFollowed, KeyIsOver, KeyNotFound, ScopeReserved, ScopeUnknown, TierTooHigh, TrialEnded
 from .events import KeyChanged, KeyIssued
 from .known import KnownKeys
 from .rows import ApiKey, NewKey
 from .secrets import new_secret
 
 GRACE_MAX = timedelta(days=30)
+ISSUE_SERVICE_KEYS = Permission("keys:issue_service", "Make API keys that may ask about everybody's keys.")
 
 
 async def issue(
@@ -33,12 +35,14 @@ async def issue(
 ) -> NewKey:
     """A new key of the context's holder. It waits until its owner's address is proven, if that is not done yet.
 
-    Raises `ScopeUnknown`, `TierTooHigh`, and `LimitReached` when the plan allows no further key.
+    Raises `ScopeUnknown`, `ScopeReserved` for `authorize` unless an operator asks, `TierTooHigh`, `LimitReached` when
+    the plan allows no further key, and `TrialEnded` when the holder is a workspace whose trial is over.
     """
     _refuse_keys(ctx)
     _refuse_unknown(ctx, scopes, tier)
     keys = declared(ctx)
     async with ctx.service() as working:
+        await _refuse_ended(working)
         if keys.count is not None:
             await refuse_when_full(working, keys.count, lambda inside: queries.places(inside.db, inside.holder.id))
         made = await _add(working, label=label, scopes=sorted(set(scopes)), tier=tier, expires_at=expires_at)
@@ -58,11 +62,13 @@ async def rename(ctx: Context, key_id: UUID, *, label: str) -> ApiKey:
 async def rotate(ctx: Context, key_id: UUID, *, grace: timedelta | None = None) -> NewKey:
     """A new key in the place of another, with its label, scopes and tier; the old one works on for the grace.
 
-    Raises `KeyNotFound`, `KeyIsOver` for one that is revoked or expired, `KeyIsFollowed` for one that was rotated.
+    Raises `KeyNotFound`, `KeyIsOver` for one that is revoked or expired, `KeyIsFollowed` for one that was rotated, and
+    `ScopeReserved` and `TrialEnded` like `issue`.
     """
     _refuse_keys(ctx)
     grace = declared(ctx).grace if grace is None else grace
     async with ctx.service() as working:
+        await _refuse_ended(working)
         old = await queries.lock(working.db, ctx.holder.id, key_id)
         if old is None:
             raise KeyNotFound
@@ -70,6 +76,7 @@ async def rotate(ctx: Context, key_id: UUID, *, grace: timedelta | None = None) 
             raise KeyIsFollowed(successor_id=old.successor_id)
         if old.state in {"revoked", "expired"}:
             raise KeyIsOver(state=old.state)
+        _refuse_reserved(ctx, old.scopes)
         made = await _add(working, label=old.label, scopes=old.scopes, tier=old.tier, expires_at=old.expires_at)
         await queries.follow(working.db, ctx.holder.id, key_id, successor=made.key.id, grace=grace)
         await audit(working, "key.rotated", subject=("key", key_id), detail={"successor_id": str(made.key.id)})
@@ -105,14 +112,6 @@ def declared(ctx: Context) -> Keys:
     return ctx.product.keys
 
 
-def effective_tier(product: Product, tier: str | None, plan: str) -> str:
-    """The plan that bounds a key: its tier, and never more than the plan its holder is on."""
-    held = product.plan(plan).name
-    if tier is None or tier not in product.order:
-        return held
-    return min(tier, held, key=product.order.__getitem__)
-
-
 async def _add(
     ctx: Context, *, label: str, scopes: Sequence[str], tier: str | None, expires_at: datetime | None
 ) -> NewKey:
@@ -141,14 +140,27 @@ async def _known(ctx: Context, key_id: UUID) -> ApiKey:
     return found
 
 
+async def _refuse_ended(ctx: Context) -> None:
+    """No key is made of a workspace whose trial is over, and none is ended or converted while one is made."""
+    if ctx.holder.kind == "workspace" and not await queries.lock_running(ctx.db, ctx.holder.id):
+        raise TrialEnded
+
+
 def _refuse_keys(ctx: Context) -> None:
     if ctx.actor.kind == "key":
         raise PersonNeeded
 
 
+def _refuse_reserved(ctx: Context, scopes: Sequence[str]) -> None:
+    """Who asks about a key learns of others' keys and spends their quotas: no customer can make such a key."""
+    if AUTHORIZE.name in scopes and ctx.actor.kind != "system" and ISSUE_SERVICE_KEYS.name not in ctx.actor.permissions:
+        raise ScopeReserved(permission=ISSUE_SERVICE_KEYS.name)
+
+
 def _refuse_unknown(ctx: Context, scopes: Sequence[str], tier: str | None) -> None:
+    _refuse_reserved(ctx, scopes)
     known = {scope.name for scope in declared(ctx).scopes}
-    wrong = [scope for scope in scopes if scope not in known]
+    wrong = [scope for scope in scopes if scope not in known and scope != AUTHORIZE.name]
     if wrong:
         told = f"The product's scopes are {', '.join(sorted(known))}." if known else "The product has no scopes."
         raise ScopeUnknown(

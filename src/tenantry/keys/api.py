@@ -13,8 +13,9 @@ from tenantry.usage import LimitReached
 from tenantry.web import CrossSiteRefused
 
 from . import actions, queries
-from .errors import KeyIsFollowed, KeyIsOver, KeyNotFound, ScopeUnknown, TierTooHigh
+from .errors import KeyIsFollowed, KeyIsOver, KeyNotFound, ScopeReserved, ScopeUnknown, TierTooHigh
 from .rows import ApiKey, NewKey, State
+from .tiers import effective_tier
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
@@ -67,7 +68,7 @@ class KeyEntry(BaseModel):
     def of(cls, ctx: Context, key: ApiKey, **more: Any) -> Self:
         """What people are told of a key."""
         told = {name: getattr(key, name) for name in KeyEntry.model_fields if name != "tier"}
-        return cls(**told, tier=actions.effective_tier(ctx.product, key.tier, ctx.holder.plan), **more)
+        return cls(**told, tier=effective_tier(ctx.product, key.tier, ctx.holder.plan), **more)
 
 
 class IssuedKey(KeyEntry):
@@ -88,30 +89,20 @@ class KeyList(BaseModel):
     next_cursor: UUID | None
 
 
+Limit = Annotated[int, Query(ge=1, le=100)]
+Offset = Annotated[int, Query(ge=0, le=100_000)]
+
+
 @router.get("", responses=problems(Invalid, Unauthenticated))
-async def list_keys(
-    ctx: Read,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: UUID | None = None,
-    offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
-) -> KeyList:
+async def list_keys(ctx: Read, limit: Limit = 50, cursor: UUID | None = None, offset: Offset = 0) -> KeyList:
     """List the keys of who is signed in."""
-    found = await queries.page(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
-    shown = found[:limit]
-    return KeyList(
-        items=[KeyEntry.of(ctx, one) for one in shown], next_cursor=shown[-1].id if len(found) > limit else None
-    )
+    return await listed_keys(ctx, limit=limit, cursor=cursor, offset=offset)
 
 
-@router.post("", status_code=201, responses=problems(*_CHANGE, LimitReached, ScopeUnknown, TierTooHigh))
+@router.post("", status_code=201, responses=problems(*_CHANGE, LimitReached, ScopeReserved, ScopeUnknown, TierTooHigh))
 async def issue_key(body: IssueKey, ctx: SignedIn) -> IssuedKey:
     """Make a key. The answer is the only one that tells the secret."""
-    if body.expires_at is not None and body.expires_at <= ctx.clock.now():
-        raise Invalid(errors=[{"field": "expires_at", "message": "This is over already.", "code": "past"}])
-    made = await actions.issue(
-        ctx, label=body.label, scopes=body.scopes, tier=body.tier, expires_at=body.expires_at
-    )  # fmt: skip
-    return IssuedKey.made(ctx, made)
+    return await made_key(ctx, body)
 
 
 @router.get("/{key_id}", responses=problems(Invalid, KeyNotFound, Unauthenticated))
@@ -129,7 +120,7 @@ async def rename_key(key_id: UUID, body: RenameKey, ctx: SignedIn) -> KeyEntry:
     return KeyEntry.of(ctx, await actions.rename(ctx, key_id, label=body.label))
 
 
-@router.post("/{key_id}/rotate", status_code=201, responses=problems(*_CHANGE, KeyIsFollowed, KeyIsOver))
+@router.post("/{key_id}/rotate", status_code=201, responses=problems(*_CHANGE, KeyIsFollowed, KeyIsOver, ScopeReserved))
 async def rotate_key(key_id: UUID, ctx: SignedIn, body: RotateKey | None = None) -> IssuedKey:
     """Make a key that takes this one's place; both work until the grace is over."""
     hours = body.grace_hours if body else None
@@ -141,3 +132,22 @@ async def rotate_key(key_id: UUID, ctx: SignedIn, body: RotateKey | None = None)
 async def revoke_key(key_id: UUID, ctx: SignedIn) -> KeyEntry:
     """Revoke a key at once and for good; it stays in the list. Revoking it again changes nothing."""
     return KeyEntry.of(ctx, await actions.revoke(ctx, key_id))
+
+
+async def listed_keys(ctx: Context, *, limit: int, cursor: UUID | None, offset: int) -> KeyList:
+    """A page of the keys of the context's holder; a reading unit is open."""
+    found = await queries.page(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
+    shown = found[:limit]
+    return KeyList(
+        items=[KeyEntry.of(ctx, one) for one in shown], next_cursor=shown[-1].id if len(found) > limit else None
+    )
+
+
+async def made_key(ctx: Context, body: IssueKey) -> IssuedKey:
+    """Make a key of the context's holder as it was asked for; no unit is open."""
+    if body.expires_at is not None and body.expires_at <= ctx.clock.now():
+        raise Invalid(errors=[{"field": "expires_at", "message": "This is over already.", "code": "past"}])
+    made = await actions.issue(
+        ctx, label=body.label, scopes=body.scopes, tier=body.tier, expires_at=body.expires_at
+    )  # fmt: skip
+    return IssuedKey.made(ctx, made)

@@ -10,12 +10,15 @@ from .errors import KeyMissing, ScopeMissing
 from .known import KnownKey, KnownKeys
 
 
-class Authorized(msgspec.Struct, frozen=True):
-    """A call that may go ahead: whose it is, and how its quota stands. `decision` None: nothing was to be counted."""
+class Authorized(msgspec.Struct, frozen=True, gc=False):
+    """A call that may go ahead: with which key, and how its quota stands. `decision` None: nothing was counted."""
 
     key: KnownKey
-    ctx: Context
     decision: Decision | None
+
+    def caller(self, ctx: Context) -> Context:
+        """The context of whoever showed the key, made from that of whoever asked about it."""
+        return Context(ctx.runtime, self.key.by.actor, ctx.origin, self.key.holder)
 
 
 async def authorize(
@@ -29,9 +32,16 @@ async def authorize(
     """
     if not secret:
         raise KeyMissing
-    known = await ctx.port(KnownKeys).find(ctx, secret)
-    if scope is not None and scope not in known.scopes:
+    known = ctx.runtime.port(KnownKeys)
+    key = known.remembered(secret) or await known.ask(ctx, secret)
+    if key.refusal is not None or (scope is not None and scope not in key.scopes):
+        refuse(key, scope)
+    return Authorized(key, None if meter is None else await consume(ctx, meter, cost, by=key.by))
+
+
+def refuse(key: KnownKey, scope: str | None) -> None:
+    """Raise what is the matter with a key by itself: it does not work, or not for this scope."""
+    if key.refusal is not None:
+        raise key.refusal
+    if scope is not None and scope not in key.scopes:
         raise ScopeMissing(f"It needs the scope {scope}.", scope=scope)
-    caller = Context(ctx.runtime, known.actor, ctx.origin, known.holder)
-    decision = None if meter is None else await consume(caller, meter, cost)
-    return Authorized(known, caller, decision)

@@ -9,6 +9,12 @@ class KeyNotFound(Problem):
     code, status = "keys.not_found", 404
 
 
+class HolderNotFound(Problem):
+    """Nobody has this address."""
+
+    code, status = "keys.holder_not_found", 404
+
+
 class KeyIsOver(Problem):
     """This API key does not work any more, so it cannot be changed."""
 
@@ -25,6 +31,12 @@ class ScopeUnknown(Problem):
     """The product knows no such scope."""
 
     code, status = "keys.scope_unknown", 422
+
+
+class ScopeReserved(Problem):
+    """A key with this scope is about everybody's keys, so only an operator makes one."""
+
+    code, status = "keys.scope_reserved", 403
 
 
 class TierTooHigh(Problem):

@@ -13,9 +13,10 @@ import msgspec
 
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.clock import Clock
-from tenantry.kernel.context import SERVICE, Actor, Holder
+from tenantry.kernel.context import SERVICE, Actor, Holder, Resolved
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.notices import Notices
+from tenantry.product import Product
 
 from .errors import (
     HolderSuspended,
@@ -30,6 +31,7 @@ from .errors import (
 from .queries import Bearer, bearer_of
 from .rows import state_of
 from .secrets import is_secret
+from .tiers import effective_tier
 
 KNOWN_MAX = 100_000
 UNKNOWN_MAX, UNKNOWN_SECONDS = 10_000, 1.0
@@ -37,14 +39,17 @@ _FOREVER = float("inf")
 
 
 class KnownKey(msgspec.Struct, frozen=True):
-    """A key that may be shown, and for whom. `refusal`: why it is refused instead; None, it works."""
+    """A key, and for whom it may be shown. `refusal`: why it is refused instead; None, it works.
+
+    `holder.plan` is the plan that bounds the key: its tier, where that is below what its holder is on.
+    """
 
     id: UUID
-    actor: Actor
+    by: Resolved
+    """What a request with this key stands for: the key as the actor, and `holder`."""
     holder: Holder
     owner_id: UUID | None
     scopes: frozenset[str]
-    tier: str | None
     refusal: type[Problem] | None
     until: float
     """When this may be otherwise by itself, by the monotonic clock: the key expires, the trial or a ban ends."""
@@ -53,8 +58,11 @@ class KnownKey(msgspec.Struct, frozen=True):
 class KnownKeys:
     """`ctx.port(KnownKeys)`. Belongs to one event loop."""
 
-    def __init__(self, clock: Clock, notices: Notices) -> None:
+    def __init__(
+        self, clock: Clock, notices: Notices, *, known_max: int = KNOWN_MAX, unknown_max: int = UNKNOWN_MAX
+    ) -> None:
         self._clock = clock
+        self._known_max, self._unknown_max = known_max, unknown_max
         self._notices = notices
         self._known: dict[bytes, KnownKey] = {}
         self._unknown: dict[bytes, float] = {}
@@ -63,24 +71,36 @@ class KnownKeys:
         for topic in ("key", "holder", "user"):
             notices.subscribe(topic, self.forget, self._forget_all)
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many keys are remembered, and how many hashes that are nobody's."""
+        return len(self._known), len(self._unknown)
+
     async def find(self, ctx: Context, secret: str) -> KnownKey:
         """The key of a secret. Raises what is the matter with one that does not work; see `errors`."""
-        hashed = token_hash(secret)
-        now = self._clock.monotonic()
-        if now < self._notices.trusted_until:
-            known = self._known.get(hashed)
-            if known is not None and now < known.until:
-                if known.refusal is not None:
-                    raise known.refusal
-                return known
-            if self._unknown.get(hashed, 0.0) > now:
-                raise KeyUnknown
-        if not is_secret(secret):
-            raise KeyUnknown
-        known = await self._ask(ctx, hashed)
+        known = self.remembered(secret) or await self.ask(ctx, secret)
         if known.refusal is not None:
             raise known.refusal
         return known
+
+    def remembered(self, secret: str) -> KnownKey | None:
+        """The key of a secret, whether it works or not; None when it is not known here, or not to be trusted."""
+        known = self._known.get(token_hash(secret))
+        if known is not None:
+            now = self._clock.monotonic()
+            if now < known.until and now < self._notices.trusted_until:
+                return known
+        return None
+
+    async def ask(self, ctx: Context, secret: str) -> KnownKey:
+        """The same, from the database; remembered, if that may be. Raises `KeyUnknown`."""
+        # Whatever has not even the form of a key costs no statement.
+        if not is_secret(secret):
+            raise KeyUnknown
+        hashed, now = token_hash(secret), self._clock.monotonic()
+        if now < self._notices.trusted_until and now < self._unknown.get(hashed, now):
+            raise KeyUnknown
+        return await self._ask(ctx, hashed)
 
     def forget(self, subject: UUID) -> None:
         """Ask anew about a key, or those of a holder or an owner. Other processes are told by a notice."""
@@ -96,17 +116,17 @@ class KnownKeys:
         may_keep = heard == self._notices.heard
         if bearer is None:
             if may_keep:
-                _make_room(self._unknown, UNKNOWN_MAX)
+                _make_room(self._unknown, self._unknown_max)
                 self._unknown[hashed] = sent + UNKNOWN_SECONDS
             raise KeyUnknown
-        known = _known(bearer, sent)
+        known = _known(bearer, ctx.product, sent)
         if may_keep:
             self._keep(hashed, known)
         return known
 
     def _keep(self, hashed: bytes, known: KnownKey) -> None:
         self._drop(hashed)
-        while len(self._known) >= KNOWN_MAX:
+        while len(self._known) >= self._known_max:
             self._drop(next(iter(self._known)))
         self._known[hashed] = known
         for subject in _subjects(known):
@@ -129,15 +149,22 @@ class KnownKeys:
         self._by_id.clear()
 
 
-def _known(bearer: Bearer, sent: float) -> KnownKey:
+def _known(bearer: Bearer, product: Product, sent: float) -> KnownKey:
     refusal, until = _judged(bearer)
-    actor = Actor("key", permissions=frozenset(bearer.scopes), key_id=bearer.key_id)
+    scopes, plan = frozenset(bearer.scopes), effective_tier(product, bearer.tier, bearer.plan)
+    is_bounded = plan != product.plan(bearer.plan).name
+    actor = Actor("key", permissions=scopes, key_id=bearer.key_id, tier=plan if is_bounded else None)
     holder = Holder(
-        bearer.holder_id, bearer.kind, bearer.plan, bearer.revision, bearer.period_start, bearer.period_end
-    )  # fmt: skip
+        bearer.holder_id,
+        bearer.kind,
+        plan if is_bounded else bearer.plan,
+        bearer.revision,
+        bearer.period_start,
+        bearer.period_end,
+    )
     seconds = _FOREVER if until is None else (until - bearer.at).total_seconds()
     return KnownKey(
-        bearer.key_id, actor, holder, bearer.owner_id, frozenset(bearer.scopes), bearer.tier, refusal, sent + seconds
+        bearer.key_id, Resolved(actor, holder), holder, bearer.owner_id, scopes, refusal, sent + seconds
     )  # fmt: skip
 
 

@@ -84,7 +84,10 @@ class ApiCalls(Base):
     response_body = column(Json(), nullable=True)
 
     __table_args__ = (
-        ForeignKeyConstraint(["holder_id", "key_id"], ["api_keys.holder_id", "api_keys.id"], ondelete="CASCADE"),
+        # A trial's key that is converted takes its calls along.
+        ForeignKeyConstraint(
+            ["holder_id", "key_id"], ["api_keys.holder_id", "api_keys.id"], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         length_between("method", 1, 20),
         length_between("endpoint", 1, 500),
         length_between("request_id", 1, 100),
@@ -96,7 +99,11 @@ class ApiCalls(Base):
 
 
 class ApiCallHours(Base):
-    """The calls of one key to one endpoint in one hour; `histogram` counts them by how long they took."""
+    """The calls of one key to one endpoint in one hour that took about as long: a row for each bucket of latencies.
+
+    `bucket_ms` is the bucket's lower edge (`calls/buckets.py`); the rows of an hour together are its histogram. Written
+    with the calls themselves, in one transaction.
+    """
 
     __tablename__ = "api_call_hours"
     __policy__ = Policy(authenticated=Rights(read=of_my_holders()))
@@ -106,13 +113,15 @@ class ApiCallHours(Base):
     hour = column(UtcDateTime(), primary_key=True)
     method = column(Words(), primary_key=True)
     endpoint = column(Words(), primary_key=True)
+    bucket_ms = column(Whole(), primary_key=True)
     calls = column(Whole())
     errors = column(Whole())
     latency_ms = column(Whole())
-    histogram = column(Json())
 
     __table_args__ = (
-        ForeignKeyConstraint(["holder_id", "key_id"], ["api_keys.holder_id", "api_keys.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["holder_id", "key_id"], ["api_keys.holder_id", "api_keys.id"], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         length_between("endpoint", 1, 500),
         CheckConstraint("calls > 0 AND errors BETWEEN 0 AND calls AND latency_ms >= 0", name="calls_counted"),
         Index("ix_api_call_hours_hour", "hour"),

@@ -9,9 +9,10 @@ from sqlalchemy import and_, case, func, insert, or_, select, update
 
 from tenantry.holders.models import Holders
 from tenantry.identity.models import Users
+from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Bytes, Id, Whole
-from tenantry.kernel.sql import now, plus
+from tenantry.kernel.sql import folded, now, plus
 
 from .models import ApiKeys
 from .rows import ApiKey
@@ -69,6 +70,15 @@ _bearer = statement(
     Bearer,
 )  # fmt: skip
 
+_holder_of_address = statement(
+    select(
+        Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end
+    )
+    .join(Users, Users.id == Holders.owner_id)
+    .where(Holders.kind == "user", Users.deleted_at.is_(None), folded(Users.email) == folded(param("email"))),
+    Holder,
+)  # fmt: skip
+
 _one = statement(select(*_COLUMNS).where(_this), ApiKey)
 _lock = statement(select(*_COLUMNS).where(_this).with_for_update(), ApiKey)
 _page = statement(
@@ -99,6 +109,18 @@ _add = statement(
     ApiKey,
 )
 
+# As strong as the lock by which rows are counted: whoever takes both would else wait for another who did.
+_lock_running = statement(
+    select(Holders.id)
+    .where(
+        Holders.id == param("holder"),
+        or_(Holders.ends_at.is_(None), Holders.ends_at > now()),
+        Holders.suspended_at.is_(None),
+    )
+    .with_for_update(key_share=True)
+)
+_move = statement(update(ApiKeys).where(_of_holder).values(holder_id=param("new_holder")))
+
 _rename = statement(update(ApiKeys).where(_this).values(label=param("label")))
 _revoke = statement(
     update(ApiKeys).where(_this, ApiKeys.status != "revoked").values(status="revoked", revoked_at=now())
@@ -128,6 +150,11 @@ async def bearer_of(db: Unit, hashed: bytes) -> Bearer | None:
     return await db.one_or_none(_bearer, hash=hashed)
 
 
+async def holder_of_address(db: Unit, email: str) -> Holder | None:
+    """The holder of the person with this address; None when nobody has it."""
+    return await db.one_or_none(_holder_of_address, email=email)
+
+
 async def one(db: Unit, holder: UUID, key: UUID) -> ApiKey | None:
     """A holder's key; None when the holder has none of that id."""
     return await db.one_or_none(_one, holder=holder, key=key)
@@ -152,6 +179,16 @@ async def places(db: Unit, holder: UUID) -> int:
 async def add(db: Unit, **given: object) -> ApiKey:
     """Write a key; `given` are all columns but those that the database fills in."""
     return await db.one(_add, **given)
+
+
+async def lock_running(db: Unit, holder: UUID) -> bool:
+    """Keep a holder from being ended before this unit does; False when it is ended or suspended."""
+    return await db.one_or_none(_lock_running, holder=holder) is not None
+
+
+async def move(db: Unit, holder: UUID, new_holder: UUID) -> int:
+    """Give all keys of a holder to another, those that are over too; their calls go along. Answers how many."""
+    return await db.run(_move, holder=holder, new_holder=new_holder)
 
 
 async def rename(db: Unit, holder: UUID, key: UUID, label: str) -> bool:

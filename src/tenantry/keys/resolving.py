@@ -3,8 +3,10 @@
 from starlette.requests import Request
 
 from tenantry.kernel.context import Resolved, system_context
+from tenantry.kernel.ended import when_ended
 from tenantry.kernel.runtime import Runtime
 
+from .calls.noting import note_call
 from .errors import (
     HolderSuspended,
     KeyExpired,
@@ -32,7 +34,8 @@ async def resolve_key(request: Request, runtime: Runtime) -> Resolved | None:
     if secret is None:
         return None
     known = await runtime.port(KnownKeys).find(system_context(runtime), secret)
-    return Resolved(known.actor, known.holder)
+    when_ended(request.scope, note_call)
+    return known.by
 
 
 def presented_key(headers: list[tuple[bytes, bytes]]) -> str | None:

@@ -3,13 +3,14 @@
 from .checks import check_product
 from .declaration import Product
 from .findings import Finding, nearest
-from .keys import Keys, Scope, Trials
+from .keys import AUTHORIZE, Keys, Scope, Trials
 from .limits import UNLIMITED, Count, Gauge, Limited, Meter
 from .plans import Burst, Plan, Price
 from .sign_in import GitHub, Google, MagicLink, OpenIDConnect, Passkey, Password, Provider, SignIn
 from .sources import DataSource
 
 __all__ = [
+    "AUTHORIZE",
     "UNLIMITED",
     "Burst",
     "Count",

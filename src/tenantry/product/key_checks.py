@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .findings import Finding, choose, error
+from .keys import AUTHORIZE
 from .words import is_count, is_switch, repeated
 
 if TYPE_CHECKING:
@@ -39,14 +40,7 @@ def _check_keys(product: Product, keys: Keys) -> Iterator[Finding]:
     for field, limited in (("meter", keys.meter), ("count", keys.count)):
         if limited is not None and limited not in product.limited:
             yield error(f"keys.{field}", f'No plan limits "{limited.name}".', "Add it to the limits of the plans.")
-    for index in repeated(scope.name for scope in keys.scopes):
-        yield error(f"keys.scopes[{index}]", f'"{keys.scopes[index].name}" is there twice.', "Remove one of them.")
-    for index, scope in enumerate(keys.scopes):
-        where = f"keys.scopes[{index}]"
-        if not SCOPE.fullmatch(scope.name):
-            yield error(where, f'"{scope.name}" cannot be a scope.', 'Write it like "screen" or "screen:write".')
-        if not scope.description.strip():
-            yield error(where, "Nobody is told what it opens.", "Say it in a sentence.")
+    yield from _check_scopes(keys)
     yield from _check_length("keys.grace", keys.grace, timedelta(0), GRACE_MAX)
     yield from _check_length("keys.calls_kept", keys.calls_kept, timedelta(days=1), LENGTH_MAX)
     if not is_switch(keys.log_bodies):
@@ -59,6 +53,19 @@ def _check_keys(product: Product, keys: Keys) -> Iterator[Finding]:
         )
 
 
+def _check_scopes(keys: Keys) -> Iterator[Finding]:
+    for index in repeated(scope.name for scope in keys.scopes):
+        yield error(f"keys.scopes[{index}]", f'"{keys.scopes[index].name}" is there twice.', "Remove one of them.")
+    for index, scope in enumerate(keys.scopes):
+        where = f"keys.scopes[{index}]"
+        if not SCOPE.fullmatch(scope.name):
+            yield error(where, f'"{scope.name}" cannot be a scope.', 'Write it like "screen" or "screen:write".')
+        if scope.name == AUTHORIZE.name:
+            yield error(where, f'"{scope.name}" is built in.', "Remove it, or give yours another name.")
+        if not scope.description.strip():
+            yield error(where, "Nobody is told what it opens.", "Say it in a sentence.")
+
+
 def _check_trials(product: Product, trials: Trials) -> Iterator[Finding]:
     for field, name in (("plan", trials.plan), ("enterprise_plan", trials.enterprise_plan)):
         if (name or field == "plan") and name not in product.order:
@@ -66,6 +73,10 @@ def _check_trials(product: Product, trials: Trials) -> Iterator[Finding]:
     yield from _check_length("trials.length", trials.length, LENGTH_MIN, LENGTH_MAX)
     if trials.most is not None and (not is_count(trials.most) or trials.most < 1):
         yield error("trials.most", f"{trials.most!r} is not a whole number above 0.", "Write 1 or more, or None.")
+    if trials.extensions is not None and (not is_count(trials.extensions) or trials.extensions < 0):
+        yield error(
+            "trials.extensions", f"{trials.extensions!r} is not a whole number from 0.", "Write 0 or more, or None."
+        )
     for index, before in enumerate(trials.reminders):
         yield from _check_length(f"trials.reminders[{index}]", before, timedelta(minutes=1), LENGTH_MAX)
 

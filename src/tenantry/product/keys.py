@@ -19,6 +19,10 @@ class Scope:
         must_be_text(self, "name", "description")
 
 
+AUTHORIZE = Scope("authorize", "Ask about any API key of this product, and count calls on its holder's quota.")
+"""A scope that every product with keys has. Only an operator issues a key with it: it is about everybody's keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """API keys, for programs. A product without them has no page and no route for keys.
@@ -28,6 +32,7 @@ class Keys:
     - `meter`: what a call made with a key is counted on; without one, the first Meter of the plans.
     - `count`: how many keys a holder may have that are not revoked; without one, any number.
     - `scopes`: what keys can be allowed, each on its own; a key without scopes is allowed everything that has none.
+      `authorize` is always there, for the operator's own services, and is not declared.
     - `grace`: how long a rotated key works on beside its successor, unless who rotates it says otherwise.
     - `log_bodies`: whether the call log keeps request and response bodies that are JSON, without what looks like a
       secret, each up to `body_bytes_max`.
@@ -59,6 +64,7 @@ class Trials:
     - `enterprise_plan`: the same of the tier "enterprise"; without one, `plan`.
     - `length`: how long a trial lasts from its beginning, and how long it is extended by.
     - `most`: how many active workspaces a person may have at a time; None, any number.
+    - `extensions`: how often the owner may extend one, by up to `length` each time; None, as often as they like.
     - `reminders`: how long before its end the owner is told by mail.
     """
 
@@ -67,6 +73,7 @@ class Trials:
     enterprise_plan: str = ""
     length: timedelta = timedelta(days=14)
     most: int | None = None
+    extensions: int | None = 1
     reminders: Sequence[timedelta] = (timedelta(days=3), timedelta(days=1))
 
     def __post_init__(self) -> None:

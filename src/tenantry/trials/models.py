@@ -3,14 +3,16 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 
 from tenantry.kernel.database import Base, Touched, column, id_column, length_between, one_of
-from tenantry.kernel.database.types import Id, UtcDateTime, Words
+from tenantry.kernel.database.types import Id, UtcDateTime, Whole, Words
 from tenantry.kernel.policies import Policy, Rights, own
 
 
 class TrialWorkspaces(Touched, Base):
     """A trial of one person. From `active` it goes to exactly one of the three ends, and the move is stamped.
 
-    One whose time is over is over at every read, also before the job has written `expired`.
+    One whose time is over is over at every read, also before the job has written `expired`. `extensions`: how often
+    its owner put the end off. `reminded_at`: when the owner was last told that the end is near; whether a reminder is
+    still due follows from that and `expires_at`, so that one whose end was put off is reminded anew.
     """
 
     __tablename__ = "trial_workspaces"
@@ -26,6 +28,7 @@ class TrialWorkspaces(Touched, Base):
     expired_at = column(UtcDateTime(), nullable=True)
     converted_at = column(UtcDateTime(), nullable=True)
     cancelled_at = column(UtcDateTime(), nullable=True)
+    extensions = column(Whole(), server_default="0")
     reminded_at = column(UtcDateTime(), nullable=True)
 
     __table_args__ = (
@@ -34,6 +37,7 @@ class TrialWorkspaces(Touched, Base):
         length_between("name", 1, 100),
         length_between("slug", 1, 60),
         CheckConstraint("expires_at > created_at", name="expires_later"),
+        CheckConstraint("extensions >= 0", name="extensions_counted"),
         CheckConstraint("(status = 'expired') = (expired_at IS NOT NULL)", name="expired_stamped"),
         CheckConstraint("(status = 'converted') = (converted_at IS NOT NULL)", name="converted_stamped"),
         CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_stamped"),

@@ -10,6 +10,7 @@ import math
 from uuid import UUID
 
 from tenantry.kernel import Context
+from tenantry.kernel.context import Holder
 from tenantry.product import Burst
 
 from .errors import BurstExceeded
@@ -26,7 +27,7 @@ class Bursts:
 
     def __init__(self, holders_max: int = HOLDERS_MAX) -> None:
         # By the id's number: an id hashes itself in Python, which takes longer than all the rest.
-        self._over: dict[int, float] = {}
+        self._over: dict[int | tuple[int, str], float] = {}
         """When a holder's calls would be over. Whose time is past is as good as unknown."""
         self._holders_max = holders_max
         self._sweep_at = min(SWEEP_FROM, holders_max)
@@ -34,9 +35,12 @@ class Bursts:
     def __len__(self) -> int:
         return len(self._over)
 
-    def admit(self, holder_id: UUID, burst: Burst, now: float) -> float:
-        """Admit a call and answer 0, or answer the seconds until one is admitted; a refused call costs nothing."""
-        holder = holder_id.int
+    def admit(self, holder_id: UUID, burst: Burst, now: float, tier: str | None = None) -> float:
+        """Admit a call and answer 0, or answer the seconds until one is admitted; a refused call costs nothing.
+
+        A holder's keys of a lower tier have a pace of their own: the slower one would hold up all the others.
+        """
+        holder = holder_id.int if tier is None else (holder_id.int, tier)
         over = self._over.get(holder)
         if over is None or over < now:
             over = now
@@ -68,11 +72,19 @@ def keep_pace(ctx: Context) -> None:
 
     One request is one call, however many meters it is counted on. Without a request each time is a call.
     """
-    plan = ctx.product.plan(ctx.holder.plan)
-    if plan.burst is None or (ctx.once is not None and (Bursts, ctx.holder.id) in ctx.once):
+    burst = ctx.product.plan(ctx.holder.plan).burst
+    if burst is None or (ctx.once is not None and (Bursts, ctx.holder.id) in ctx.once):
         return
-    wait = ctx.port(Bursts).admit(ctx.holder.id, plan.burst, ctx.clock.monotonic())
-    if wait:
-        raise BurstExceeded.of(plan.name, plan.burst, math.ceil(wait))
+    keep_pace_of(ctx, ctx.holder, ctx.actor.tier, ctx.clock.monotonic())
     if ctx.once is not None:
         ctx.once.add((Bursts, ctx.holder.id))
+
+
+def keep_pace_of(ctx: Context, holder: Holder, tier: str | None, now: float) -> None:
+    """The same for a holder that is known without a request, with a key of this tier; each time is a call."""
+    plan = ctx.runtime.product.plan(holder.plan)
+    if plan.burst is None:
+        return
+    wait = ctx.runtime.port(Bursts).admit(holder.id, plan.burst, now, tier)
+    if wait:
+        raise BurstExceeded.of(plan.name, plan.burst, math.ceil(wait))

@@ -2,17 +2,16 @@
 
 import csv
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from io import StringIO
 from uuid import UUID
 
 from tenantry.kernel.database import Unit
+from tenantry.kernel.spreadsheets import plain, utc_text
 
 from .queries.history import PastWindow, history
 from .spans import Span
 
 COLUMNS = ("meter", "window_start", "window_end", "used", "limit")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def usage_file(db: Unit, holder_id: UUID, meters: list[str], span: Span) -> tuple[str, str]:
@@ -32,13 +31,5 @@ def csv_of(windows: Iterable[PastWindow]) -> str:
     writer.writerow(COLUMNS)
     for one in windows:
         limit = "" if one.limit is None else one.limit
-        writer.writerow([_plain(one.meter), _utc(one.window_start), _utc(one.window_end), one.used, limit])
+        writer.writerow([plain(one.meter), utc_text(one.window_start), utc_text(one.window_end), one.used, limit])
     return text.getvalue()
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

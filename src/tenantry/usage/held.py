@@ -50,6 +50,7 @@ class Held:
         "exchanged_at",
         "expired_at",
         "free",
+        "fresh_until",
         "is_short",
         "known",
         "leased",
@@ -57,6 +58,7 @@ class Held:
         "meter",
         "rate",
         "refused_until",
+        "settling",
         "spent",
         "used",
         "window_seconds",
@@ -73,6 +75,10 @@ class Held:
         self.deadline = now
         """When the units may not be spent any more, by the monotonic clock."""
         self.refused_until = now
+        self.fresh_until = now
+        """How long others' use counts as known, for a bound below the plan's limit."""
+        self.settling = 0
+        """What an exchange that is under way settles: admitted, and not in `used` yet."""
         self.expired_at = float("-inf")
         """What was asked before this moment may not be spent: the plan or the period has changed since."""
         self.asking = False
@@ -94,6 +100,31 @@ class Held:
     def is_settled(self) -> bool:
         """Whether the row knows everything already: nothing to settle, nothing to give back."""
         return not (self.leased or self.counted or self.spent)
+
+    def admit(self, cost: int, now: float, most: int | None) -> Decision | None:
+        """Decide about a call from what is held; None when the database must be asked, or knows no such counter."""
+        if now < self.deadline and self.leased + self.counted - self.spent >= cost:
+            if most is None:
+                self.spent += cost
+                return self.decision(cost, allowed=True)
+            return self.serve(cost, most)
+        if self.known is None:
+            return None
+        is_refused = now < self.refused_until and not self.fits(cost)
+        if is_refused or (now < self.fresh_until and not self.is_within(cost, most)):
+            return self.decision(cost, allowed=False)
+        return None
+
+    def serve(self, cost: int, most: int | None) -> Decision:
+        """Admit a call from what is left, unless it makes the window's use more than `most`."""
+        allowed = most is None or self.is_within(cost, most)
+        if allowed:
+            self.spent += cost
+        return self.decision(cost, allowed=allowed)
+
+    def is_within(self, cost: int, most: int | None) -> bool:
+        """Whether no more than `most` units are used with such a call, as far as is known here."""
+        return most is None or self.used + self.settling + self.spent - self.counted + cost <= most
 
     def fits(self, cost: int) -> bool:
         """Whether a call of this cost may be admitted, as far as is known."""
@@ -137,13 +168,14 @@ class Held:
             directly=not more,
         )
         self._before = (self.leased, self.counted, self.spent)
+        self.settling = settle
         self.leased, self.counted, self.spent = 0 if closing else self.leased - settle, counted, 0
         self.asking = True
         return asked
 
     def answered(self, asked: Asked, found: Exchanged, sent: float) -> None:
         """The exchange happened; `sent` is the monotonic time before it was asked."""
-        self.asking, self.known, self.exchanged_at = False, found, sent
+        self.asking, self.known, self.exchanged_at, self.settling = False, found, sent, 0
         limit = UNITS_MAX if found.plan_limit is None else found.plan_limit
         self.used = found.used + found.overrun
         self.free = max(0, limit - self.used - found.leased)
@@ -156,6 +188,7 @@ class Held:
             self._window_over(sent)
             return
         seconds = min(LEASE_SECONDS, (found.window_end - found.at).total_seconds()) if sent >= self.expired_at else 0.0
+        self.fresh_until = sent + seconds
         if found.granted or not self.left:
             self.deadline = sent + seconds
         self.low = self.left // 2 if self.leased else -1
@@ -172,31 +205,33 @@ class Held:
     def decision(self, cost: int, *, allowed: bool) -> Decision:
         """What a caller is told; `known` is there."""
         found = cast("Exchanged", self.known)
-        limit = found.plan_limit
+        limit, counted, spent = found.plan_limit, self.counted, self.spent
+        # By place: nearly every call that is counted comes by here.
         return Decision(
             allowed,
             self.meter.name,
             cost,
             found.plan,
             found.quota,
-            self.used + self.spent - self.counted,
-            None if limit is None else self.free + self.left,
+            self.used + spent - counted,
+            None if limit is None else self.free + self.leased + counted - spent,
             found.window_end,
             self.window_seconds,
             allowed or limit is None or cost <= limit,
             not allowed and self.elsewhere > 0,
-            set_aside=0 if allowed else found.reserved,
+            True,  # noqa: FBT003
+            0 if allowed else found.reserved,
         )
 
     def refused(self) -> None:
         """The exchange did not happen, and that is certain: everything is as it was, but for what was spent since."""
-        self.asking = False
+        self.asking, self.settling = False, 0
         self.leased, self.counted, spent = self._before
         self.spent += spent
 
     def lost(self) -> None:
         """Nobody knows whether the exchange happened; see the file's text."""
-        self.asking, self.known, self.is_short = False, None, False
+        self.asking, self.known, self.is_short, self.settling = False, None, False, 0
         self.refused_until = self.asked_at
         self.leased = self.counted = self.spent = 0
         self.low = -1
@@ -208,11 +243,11 @@ class Held:
 
     def expire(self, now: float) -> None:
         """The plan or the period has changed: nothing is spent, and nobody refused, without asking."""
-        self.deadline = self.refused_until = self.expired_at = now
+        self.deadline = self.refused_until = self.fresh_until = self.expired_at = now
 
     def _window_over(self, sent: float) -> None:
         """Nothing is spent any more. All of it goes back to its own row before the current one is asked."""
-        self.deadline = self.refused_until = sent
+        self.deadline = self.refused_until = self.fresh_until = sent
         self.is_short, self.low = False, -1
         if self.is_settled:
             self.known = None

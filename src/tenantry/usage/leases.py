@@ -68,33 +68,37 @@ class Leases:
         await self.settle()
         await self.notices.aclose()
 
-    async def take(self, ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Decision | None:
+    async def take(self, ctx: Context, holder_id: UUID, meter: Meter, cost: int, most: int | None) -> Decision | None:
         """Decide about a call of this cost, from what is held or by asking; `ctx` has no open unit.
 
-        None when there is no such counter: no such holder, or a plan that does not name the meter.
+        `most`: refuse also what would make the window's use more than that. None when there is no such counter: no
+        such holder, or a plan that does not name the meter.
         """
         if self._closing:
             raise DatabaseUnavailable(internal="the application is stopping")
-        key = (holder_id, meter.name)
-        now = self._clock.monotonic()
+        key, now = (holder_id, meter.name), self._clock.monotonic()
+        decision = self.at_hand(ctx, key, cost, most=most, now=now)
+        if decision is not None:
+            return decision
         held = self._held.get(key)
         if held is None:
             self._held[key] = Held(meter, now)
             self._meters.add(meter.name)
-        elif self._waiting and key in self._waiting:
-            pass  # Nobody overtakes.
-        elif now < held.deadline and held.left >= cost:
-            held.spent += cost
-            if held.left <= held.low and not held.asking:
-                self._due.setdefault(key, False)
-                self._fly(ctx)
-            return held.decision(cost, allowed=True)
-        elif now < held.refused_until:
-            if held.known is None:
-                return None
-            if not held.fits(cost):
-                return held.decision(cost, allowed=False)
-        return await self._wait(ctx, key, cost)
+        elif held.known is None and now < held.refused_until and key not in self._waiting:
+            return None
+        return await self._wait(ctx, key, Waiter(cost, most))
+
+    def at_hand(self, ctx: Context, key: Key, cost: int, *, most: int | None, now: float) -> Decision | None:
+        """`take` without waiting, at the time `now`: None when what is held does not decide it."""
+        held = self._held.get(key)
+        # Nobody overtakes.
+        if held is None or self._closing or (self._waiting and key in self._waiting):
+            return None
+        decision = held.admit(cost, now, most)
+        if held.low >= 0 and decision is not None and held.left <= held.low and not held.asking:
+            self._due.setdefault(key, False)
+            self._fly(ctx)
+        return decision
 
     async def settle(self, holder_id: UUID | None = None) -> None:
         """Let the database know what was spent, of one holder or of all, and give back what is left.
@@ -130,8 +134,7 @@ class Leases:
         for _, held in self._held.items() if holder_id is None else self._of(holder_id):
             held.expire(self._clock.monotonic())
 
-    async def _wait(self, ctx: Context, key: Key, cost: int) -> Decision | None:
-        waiter = Waiter(cost)
+    async def _wait(self, ctx: Context, key: Key, waiter: Waiter) -> Decision | None:
         self._waiting.setdefault(key, deque()).append(waiter)
         self._due.setdefault(key, False)
         self._fly(ctx)
@@ -240,8 +243,9 @@ class Leases:
             if not waiter.waits:
                 continue
             if place < served and held.left >= waiter.cost:
-                held.spent += waiter.cost
-                waiter.tell(held.decision(waiter.cost, allowed=True))
+                waiter.tell(decision := held.serve(waiter.cost, waiter.most))
+                if held.counted and not decision.allowed:
+                    self._due[key] = True  # What was counted for it is others' again, at once.
             elif place >= served or held.fits(waiter.cost) or self._is_new(held, place, each):
                 late.append(waiter)
             else:

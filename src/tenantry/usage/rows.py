@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What was decided about one call, for the holder it was asked about. `limit` None: the plan sets none.
 
     `remaining` may be more by now, never less shown. `waiting_helps`: a call of this cost fits in the next window.
@@ -27,6 +27,18 @@ class Decision(msgspec.Struct, frozen=True):
     soon: bool = False
     counted: bool = True
     set_aside: int = 0
+
+    def within(self, plan: str, most: int) -> "Decision":
+        """The same as a key is told whose tier is another plan: that plan, and no larger limit than `most`."""
+        left = max(0, most - self.used)
+        return msgspec.structs.replace(
+            self,
+            plan=plan,
+            limit=most if self.limit is None else min(self.limit, most),
+            remaining=left if self.remaining is None else min(self.remaining, left),
+            waiting_helps=self.allowed or (self.waiting_helps and self.cost <= most),
+            soon=self.soon and self.used + self.cost <= most,
+        )
 
     @property
     def set_aside_helps(self) -> bool:

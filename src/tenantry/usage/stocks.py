@@ -48,6 +48,14 @@ async def change_gauge(ctx: Context, gauge: Gauge, by: int, *, holder_id: UUID |
     raise ValueError(msg)
 
 
+async def move_gauges(ctx: Context, holder_id: UUID, to: UUID) -> None:
+    """Another holder keeps from now on what one kept: all its levels, in the open unit, also above that one's limit.
+
+    Above it nothing more is admitted, as after a change of plan. Needs the service login.
+    """
+    await queries.move(ctx.db, holder_id, to)
+
+
 async def refuse_when_full(
     ctx: Context,
     count: Count,

@@ -22,7 +22,7 @@ class Uncounted:
         self.calls: dict[str, int] = {}
         self._told: dict[str, tuple[float, int]] = {}
 
-    def admit(self, ctx: Context, meter: Meter, cost: int) -> Decision:
+    def admit(self, ctx: Context, plan: str, meter: Meter, cost: int) -> Decision:
         """The decision for such a call. It knows nothing of limits, so its answer carries none."""
         calls = self.calls[meter.name] = self.calls.get(meter.name, 0) + 1
         now = ctx.clock.monotonic()
@@ -34,7 +34,7 @@ class Uncounted:
             allowed=True,
             meter=meter.name,
             cost=cost,
-            plan=ctx.holder.plan,
+            plan=plan,
             limit=None,
             used=0,
             remaining=None,

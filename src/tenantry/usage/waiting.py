@@ -11,10 +11,10 @@ from .rows import Decision
 class Waiter:
     """A caller who waits for the database."""
 
-    __slots__ = ("answer", "cost")
+    __slots__ = ("answer", "cost", "most")
 
-    def __init__(self, cost: int) -> None:
-        self.cost = cost
+    def __init__(self, cost: int, most: int | None) -> None:
+        self.cost, self.most = cost, most
         self.answer: asyncio.Future[Decision | None] = asyncio.get_running_loop().create_future()
 
     @property

@@ -21,6 +21,7 @@ _LABELS_MAX, _ALL_LABELLED_UP_TO = 5, 7
 _BAR_SHARE = 0.68
 _BAR_WIDTH_MAX = 7.0
 _VISIBLE_MIN = 2
+_WITHOUT_SUM = frozenset({"milliseconds"})  # times are not added up
 _LIMIT_SHOWN_UP_TO = 4  # a limit more than this many times the highest bar would flatten the bars; it is only named
 
 
@@ -94,7 +95,10 @@ def _drawn(bars: Sequence[Point], *, label: str, unit: str, limit: float | None,
 
 
 def _head(points: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:
-    total = _whole(sum(point.value for point in points))
+    total, noun = _whole(sum(point.value for point in points)), formats.words.noun(unit, 2)
+    told = noun if unit in _WITHOUT_SUM else Markup("<strong>{}</strong> {}").format(
+        formats.number(total), formats.words.noun(unit, total)
+    )  # fmt: skip
     key = Markup("")
     if limit is not None:
         text = formats.words("Limit %(limit)s", limit=formats.number(_whole(limit)))
@@ -104,8 +108,8 @@ def _head(points: Sequence[Point], *, label: str, unit: str, limit: float | None
         ).format(text)
     return Markup(
         '<figcaption class="chart-head"><span class="chart-title">{}</span>'
-        '<span class="chart-total"><strong>{}</strong> {}</span>{}</figcaption>'
-    ).format(label, formats.number(total), formats.words.noun(unit, total), key)
+        '<span class="chart-total">{}</span>{}</figcaption>'
+    ).format(label, told, key)
 
 
 def _plot(points: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:

@@ -38,7 +38,7 @@ def _noun(singular: str, plural: str) -> tuple[str, str]:
 # What products count in most often. Meters are named by the plural, so the singular is looked up from there.
 _SINGULAR = dict([
     _noun("call", "calls"), _noun("error", "errors"), _noun("message", "messages"), _noun("query", "queries"),
-    _noun("request", "requests"), _noun("token", "tokens"),
+    _noun("request", "requests"), _noun("millisecond", "milliseconds"), _noun("token", "tokens"),
 ])  # fmt: skip
 
 

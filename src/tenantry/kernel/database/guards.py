@@ -109,6 +109,57 @@ AS $$
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $$""",
+    # A day of a table that is partitioned by `at`. The logins own no table, so these two run as the owner. It is made
+    # and attached, since made in place it would lock the table; and who waits for a lock makes others wait: not long.
+    """\
+CREATE FUNCTION tenantry.add_partition(parent text, day timestamptz) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = '' SET lock_timeout = '200ms'
+AS $$
+DECLARE
+  starts timestamptz := date_trunc('day', day, 'UTC');
+  ends timestamptz := starts + interval '24 hours';
+  name text := parent || '_' || to_char(starts AT TIME ZONE 'UTC', 'YYYYMMDD');
+  is_taken boolean;
+BEGIN
+  IF to_regclass(format('tenantry.%I', name)) IS NOT NULL THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('SELECT EXISTS (SELECT FROM tenantry.%I WHERE at >= $1 AND at < $2)', parent || '_default')
+    INTO is_taken USING starts, ends;
+  IF is_taken THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('CREATE TABLE tenantry.%I (LIKE public.%I INCLUDING ALL)', name, parent);
+  EXECUTE format(
+    'ALTER TABLE public.%I ATTACH PARTITION tenantry.%I FOR VALUES FROM (%L) TO (%L)', parent, name, starts, ends);
+  RETURN true;
+EXCEPTION WHEN check_violation OR duplicate_table OR unique_violation THEN
+  RETURN false;  -- a row of that day came to the default partition meanwhile, or somebody else made it
+END $$""",
+    """\
+CREATE FUNCTION tenantry.drop_partition(parent text, before timestamptz) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = '' SET lock_timeout = '200ms'
+AS $$
+DECLARE
+  name text := (
+    SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = to_regclass(format('public.%I', parent)) AND c.relnamespace = 'tenantry'::regnamespace
+      AND CASE WHEN c.relname ~ ('^' || parent || '_[0-9]{8}$')
+        THEN (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp AT TIME ZONE 'UTC' <= before ELSE false END
+    ORDER BY c.relname LIMIT 1);
+BEGIN
+  IF name IS NULL THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('DROP TABLE tenantry.%I', name);
+  RETURN true;
+END $$""",
+    """\
+REVOKE ALL ON FUNCTION tenantry.add_partition(text, timestamptz), tenantry.drop_partition(text, timestamptz)
+FROM PUBLIC, anon, authenticated""",
+    """\
+GRANT EXECUTE ON FUNCTION tenantry.add_partition(text, timestamptz), tenantry.drop_partition(text, timestamptz)
+TO service_role""",
     """\
 DO $$
 BEGIN

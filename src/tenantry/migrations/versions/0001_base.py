@@ -110,6 +110,51 @@ def upgrade() -> None:
     BEGIN
       RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
     END $$""",
+        """CREATE FUNCTION tenantry.add_partition(parent text, day timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = '' SET lock_timeout = '200ms'
+    AS $$
+    DECLARE
+      starts timestamptz := date_trunc('day', day, 'UTC');
+      ends timestamptz := starts + interval '24 hours';
+      name text := parent || '_' || to_char(starts AT TIME ZONE 'UTC', 'YYYYMMDD');
+      is_taken boolean;
+    BEGIN
+      IF to_regclass(format('tenantry.%I', name)) IS NOT NULL THEN
+        RETURN false;
+      END IF;
+      EXECUTE format('SELECT EXISTS (SELECT FROM tenantry.%I WHERE at >= $1 AND at < $2)', parent || '_default')
+        INTO is_taken USING starts, ends;
+      IF is_taken THEN
+        RETURN false;
+      END IF;
+      EXECUTE format('CREATE TABLE tenantry.%I (LIKE public.%I INCLUDING ALL)', name, parent);
+      EXECUTE format(
+        'ALTER TABLE public.%I ATTACH PARTITION tenantry.%I FOR VALUES FROM (%L) TO (%L)', parent, name, starts, ends);
+      RETURN true;
+    EXCEPTION WHEN check_violation OR duplicate_table OR unique_violation THEN
+      RETURN false;  -- a row of that day came to the default partition meanwhile, or somebody else made it
+    END $$""",
+        """CREATE FUNCTION tenantry.drop_partition(parent text, before timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = '' SET lock_timeout = '200ms'
+    AS $$
+    DECLARE
+      name text := (
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = to_regclass(format('public.%I', parent)) AND c.relnamespace = 'tenantry'::regnamespace
+          AND CASE WHEN c.relname ~ ('^' || parent || '_[0-9]{8}$')
+            THEN (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp AT TIME ZONE 'UTC' <= before ELSE false END
+        ORDER BY c.relname LIMIT 1);
+    BEGIN
+      IF name IS NULL THEN
+        RETURN false;
+      END IF;
+      EXECUTE format('DROP TABLE tenantry.%I', name);
+      RETURN true;
+    END $$""",
+        """REVOKE ALL ON FUNCTION tenantry.add_partition(text, timestamptz), tenantry.drop_partition(text, timestamptz)
+    FROM PUBLIC, anon, authenticated""",
+        """GRANT EXECUTE ON FUNCTION tenantry.add_partition(text, timestamptz), tenantry.drop_partition(text, timestamptz)
+    TO service_role""",
         """DO $$
     BEGIN
       -- The name that policies written for Supabase use; where Supabase is, its own function stays.
@@ -514,6 +559,9 @@ def upgrade() -> None:
         sa.Column("expired_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("converted_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("cancelled_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "extensions", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
         sa.Column("reminded_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column(
             "created_at",
@@ -541,6 +589,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("tier IN ('standard', 'enterprise')", name=op.f("ck_trial_workspaces_tier_known")),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_trial_workspaces_expires_later")),
+        sa.CheckConstraint("extensions >= 0", name=op.f("ck_trial_workspaces_extensions_counted")),
         sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("ck_trial_workspaces_name_length")),
         sa.CheckConstraint("length(slug) BETWEEN 1 AND 60", name=op.f("ck_trial_workspaces_slug_length")),
         sa.ForeignKeyConstraint(
@@ -822,10 +871,10 @@ def upgrade() -> None:
         sa.Column("hour", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
         sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("bucket_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("calls", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("errors", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("latency_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("histogram", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.CheckConstraint(
             "calls > 0 AND errors BETWEEN 0 AND calls AND latency_ms >= 0", name=op.f("ck_api_call_hours_calls_counted")
         ),
@@ -834,9 +883,12 @@ def upgrade() -> None:
             ["holder_id", "key_id"],
             ["api_keys.holder_id", "api_keys.id"],
             name=op.f("fk_api_call_hours_holder_id_key_id_api_keys"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("holder_id", "key_id", "hour", "method", "endpoint", name=op.f("pk_api_call_hours")),
+        sa.PrimaryKeyConstraint(
+            "holder_id", "key_id", "hour", "method", "endpoint", "bucket_ms", name=op.f("pk_api_call_hours")
+        ),
         sqlite_strict=True,
     )
     with op.batch_alter_table("api_call_hours", schema=None) as batch_op:
@@ -864,6 +916,7 @@ def upgrade() -> None:
             ["holder_id", "key_id"],
             ["api_keys.holder_id", "api_keys.id"],
             name=op.f("fk_api_calls_holder_id_key_id_api_keys"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("at", "id", name=op.f("pk_api_calls")),

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders, Plans
@@ -60,6 +60,25 @@ _lower = statement(
     .returning(UsageGauges.value)
 )
 
+_moved = insert(UsageGauges).from_select(
+    ["holder_id", "gauge", "value"],
+    select(param("new_holder", Id()), UsageGauges.gauge, UsageGauges.value)
+    .where(UsageGauges.holder_id == param("holder"))
+    .order_by(UsageGauges.gauge),
+)
+_move = statement(
+    _moved.on_conflict_do_update(
+        index_elements=["holder_id", "gauge"], set_={"value": UsageGauges.value + _moved.excluded.value}
+    )
+)
+_drop = statement(delete(UsageGauges).where(UsageGauges.holder_id == param("holder")))
+_keep = statement(
+    select(UsageGauges.gauge)
+    .where(UsageGauges.holder_id == param("holder"))
+    .order_by(UsageGauges.gauge)
+    .with_for_update()
+)
+
 _level = statement(
     select(Holders.plan, _limit.label("limit"), func.coalesce(UsageGauges.value, 0).label("value"))
     .join(Plans, Plans.name == Holders.plan)
@@ -90,6 +109,13 @@ async def raise_level(db: Unit, holder_id: UUID, gauge: str, by: int) -> int | N
 async def lower_level(db: Unit, holder_id: UUID, gauge: str, by: int) -> int | None:
     """Add a negative number to a level; None, and nothing has changed, when there is not so much."""
     return await db.one_or_none(_lower, holder=holder_id, gauge=gauge, by=by)
+
+
+async def move(db: Unit, holder_id: UUID, new_holder_id: UUID) -> None:
+    """Add all levels of a holder to another's, whatever the plan allows, and take them from the first."""
+    await db.rows(_keep, holder=holder_id)
+    await db.run(_move, holder=holder_id, new_holder=new_holder_id)
+    await db.run(_drop, holder=holder_id)
 
 
 async def level(db: Unit, holder_id: UUID, gauge: str) -> Level | None:

@@ -1,0 +1,1 @@
+"""All SQL about the calls made with keys: written, read, and kept in partitions."""

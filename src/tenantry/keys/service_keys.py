@@ -1,0 +1,27 @@
+"""Keys of the operator's own services. A door of the room: the command line issues them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from tenantry.kernel import Context
+
+from . import queries
+from .actions import issue
+from .errors import HolderNotFound
+from .rows import NewKey
+
+
+async def issue_for(
+    ctx: Context, email: str, *, label: str, scopes: Sequence[str] = (), expires_at: datetime | None = None
+) -> NewKey:
+    """A key of the person with this address, made by an operator; it may have the scope `authorize`.
+
+    It is the person's as any other: they see and revoke it, and it stops when they are banned or leave. Raises
+    `HolderNotFound`, and what `issue` raises.
+    """
+    async with ctx.service(writes=False) as reading:
+        holder = await queries.holder_of_address(reading.db, email)
+    if holder is None:
+        raise HolderNotFound
+    return await issue(replace(ctx, current_holder=holder), label=label, scopes=scopes, expires_at=expires_at)
