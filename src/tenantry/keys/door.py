@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
+from starlette.status import HTTP_200_OK
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenantry.kernel import Context, Problem
@@ -21,6 +22,7 @@ from tenantry.product import AUTHORIZE, Meter
 from tenantry.usage import Decision, consume
 
 from .authorize import refuse
+from .calls import CallLog
 from .calls.bodies import keep_no_bodies
 from .decoding import decoded, invalid
 from .describing import with_authorize
@@ -89,7 +91,7 @@ class AuthorizeDoor:
 
 
 async def _asked(ctx: Context, asked: AuthorizeKey, meter: Meter | None) -> AuthorizedKey:
-    key: KnownKey | None = None
+    key, began = None, ctx.clock.monotonic()
     try:
         if not asked.key:
             raise KeyMissing
@@ -98,8 +100,19 @@ async def _asked(ctx: Context, asked: AuthorizeKey, meter: Meter | None) -> Auth
         refuse(key, asked.scope)
         decision = None if meter is None else await consume(ctx, meter, asked.cost, by=key.by)
     except OF_THE_KEY as refusal:
+        if key is not None and asked.cost:
+            _note(ctx, key, refusal.status, began)
         return _refused(key, refusal)
+    if asked.cost:
+        _note(ctx, key, HTTP_200_OK, began)
     return _allowed(key, decision)
+
+
+def _note(ctx: Context, key: KnownKey, status: int, began: float) -> None:
+    """A call that another program serves stands in the log under this door's name: its own it has not told."""
+    caller = Context(ctx.runtime, key.by.actor, ctx.origin, key.holder)
+    seconds = ctx.clock.monotonic() - began
+    ctx.port(CallLog).add(caller, method="POST", endpoint=PATH, status=status, seconds=seconds)
 
 
 def _allowed(key: KnownKey, decision: Decision | None) -> AuthorizedKey:

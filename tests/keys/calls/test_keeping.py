@@ -25,12 +25,17 @@ async def kit(start):
 
 @pytest.fixture
 async def owner(database):
-    """The owner's connection; whatever partitions a test leaves go with it."""
+    """The owner's connection; whatever partitions tests leave are gone before and after."""
     connection = await asyncpg.connect(database.owner_url)
+    await drop_days(connection)
     yield connection
+    await drop_days(connection)
+    await connection.close()
+
+
+async def drop_days(connection):
     for (name,) in await connection.fetch(_PARTITIONS):
         await connection.execute(f"DROP TABLE tenantry.{name}")
-    await connection.close()
 
 
 async def days(owner):

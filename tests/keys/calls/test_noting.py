@@ -1,6 +1,7 @@
 """Which calls are in the log, and what is written of each."""
 
 import asyncio
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -79,3 +80,18 @@ async def test_a_product_inside_another_application_writes_each_call_once(kit, k
             assert (await client.get(path, headers={"X-API-Key": key["secret"]})).status_code == 200
     found = await written()
     assert [one["endpoint"] for one in found] == ["/own/{name}", "/v1/things/{thing}", "/own/{name}"]
+
+
+async def test_when_a_key_was_used_last_is_known_to_the_minute(kit, ada, key, robot, written):
+    async def used():
+        assert (await robot.get("/v1/things/1")).status_code == 200
+        await written()
+        return (await ada.get(f"/v1/keys/{key['id']}")).json()["last_used_at"]
+
+    assert key["last_used_at"] is None
+    first = await used()
+    assert first == "2026-03-14T12:00:00Z"
+    await kit.move(timedelta(seconds=50))
+    assert await used() == first
+    await kit.move(timedelta(seconds=20))
+    assert await used() == "2026-03-14T12:01:10Z"

@@ -186,6 +186,8 @@ async def _written(ctx: Context, part: Part, *, is_doubtful: bool) -> int:
             there = await queries.known(working.db, new)
             new = [one for one in new if one.id in there]
         await queries.count(working.db, hours_of(new))
+        # In the order of noting: of each key the last one stays.
+        await queries.use(working.db, {one.key: one.at for one in new})
     return len(before) + len(new)
 
 

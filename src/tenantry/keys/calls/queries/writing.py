@@ -1,18 +1,20 @@
 """Writing calls in bulk: a statement for the calls of a batch, and one for what they add to their hours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Json, UtcDateTime, Whole, Words
-from tenantry.kernel.sql import any_of, entries, member
+from tenantry.kernel.sql import any_of, entries, member, plus
 
 from ...models import ApiCallHours, ApiCalls, ApiKeys
+
+USED_EVERY_SECONDS = 60
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -112,6 +114,21 @@ _count = statement(
         },
     )
 )
+
+
+_used = entries("used").rows()
+_used_at = member(_used.c.value, "at", UtcDateTime())
+# Not at every batch: the row would be written again and again for a figure that people read to the minute.
+_is_due = or_(ApiKeys.last_used_at.is_(None), ApiKeys.last_used_at < plus(_used_at, -USED_EVERY_SECONDS))
+_use = statement(
+    update(ApiKeys).where(ApiKeys.id == member(_used.c.value, "key", Id()), _is_due).values(last_used_at=_used_at)
+)
+
+
+async def use(db: Unit, last: Mapping[UUID, str]) -> None:
+    """Note when keys were used last, to the minute. `last` are times as the statement reads them."""
+    if last:
+        await db.run(_use, used=[{"key": str(key), "at": at} for key, at in sorted(last.items())])
 
 
 async def known(db: Unit, calls: Sequence[Entry]) -> set[UUID]:
