@@ -20,8 +20,11 @@ import pytest
 from identity import password_steps
 from identity.mailbox import code_in, link_in, mailbox, token_in
 from identity.mailed import mailing_product, person
+from tenantry import Google, Keys, Meter, Plan, Product, Trials
 from tenantry.identity import queries
 from tenantry.identity.actions.admission import FactorNeeded, Proof, admit
+from tenantry.keys import CallLog
+from tenantry.keys.secrets import checksum
 from tenantry.testing import AppKit, TestDatabase
 
 # Whoever can guess so few characters needs no copy.
@@ -80,6 +83,29 @@ async def test_no_value_of_a_leaked_database_is_a_credential(kit: AppKit, thief:
         assert accepted == [], way.__name__
     for way in (as_session, as_bearer):
         assert await way(thief, secrets["session"]), "the real one is accepted, so the tries were fair"
+
+
+async def test_no_value_of_a_leaked_database_is_an_api_key(start: Any) -> None:
+    """The log of calls with their bodies among them; also with a key's prefix before and a right checksum behind."""
+    kept = Keys("acme", log_bodies=True)
+    plan = Plan("free", price=0, limits={Meter("requests", per="day"): 5})
+    kit: AppKit = await start(Product("Acme", sign_in=[Google()], plans=[plan], keys=kept, trials=Trials("free")))
+    thief, ada = await kit.client(), await kit.sign_in("ada")
+    trial = (await ada.post("/v1/trials", json={"name": "Pilot"})).json()
+    doors = ("/v1/keys", f"/v1/trials/{trial['id']}/keys")
+    secrets = [(await ada.post(door, json={"label": "robot"})).json()["secret"] for door in doors]
+    for secret in secrets:
+        assert (await thief.post("/v1/sources", headers={"X-API-Key": secret}, json={"key": secret})).status_code == 405
+        assert await as_key(thief, secret), "the real one is accepted, so the tries are fair"
+    await kit.runtime.port(CallLog).flush()
+    values = await dump(kit.database)
+    leaked = as_text(values)
+    assert [secret for secret in secrets if secret in leaked or secret.rpartition("_")[2] in leaked] == []
+    forms = {form for value in values for form in forms_of(value)}
+    tried = {prefix + form for form in forms for prefix in ("", "acme_live_", "acme_trial_")}
+    tried |= {form + checksum(form) for form in tried}
+    for way in (as_key, as_bearer):
+        assert [form for form in sorted(tried) if await way(thief, form)] == []
 
 
 async def test_no_value_of_a_leaked_database_is_a_sign_in_under_way(kit: AppKit, thief: httpx2.AsyncClient) -> None:
