@@ -55,7 +55,8 @@ INSERT INTO plans (name, display_name, currency, limits, features, is_active, po
   VALUES ('free', 'Free', 'USD', '{}', '[]', true, 0);
 INSERT INTO users (id, email) SELECT md5('u' || n)::uuid, 'person' || n || '@example.com'
   FROM generate_series(1, 3000) n;
-INSERT INTO holders (id, kind, user_id, plan) SELECT md5('h' || n)::uuid, 'user', md5('u' || n)::uuid, 'free'
+INSERT INTO holders (id, kind, user_id, owner_id, plan)
+SELECT md5('h' || n)::uuid, 'user', md5('u' || n)::uuid, md5('u' || n)::uuid, 'free'
   FROM generate_series(1, 3000) n;
 INSERT INTO accounts (id, user_id, type, provider, issuer, provider_account_id)
   SELECT md5('a' || n)::uuid, md5('u' || n)::uuid, 'oidc', 'demo', 'x', n FROM generate_series(1, 3000) n;
