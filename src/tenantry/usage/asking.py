@@ -1,4 +1,4 @@
-"""The two statements by which `Leases` asks the database, each in a unit of its own on the service login."""
+"""How `Leases` asks the database: two statements, each in a unit of its own on the service login, of many counters."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,8 +11,24 @@ from .queries.exchange import Asked, Exchanged
 
 Key = tuple[UUID, str]
 
+BATCH_MAX = 256
+"""Counters in one statement."""
+SPLIT_FROM = 48
+"""From so many on half of them are left to the next exchange."""
+FLIGHTS_MAX = {"sqlite": 1, "postgresql": 4}
+"""Exchanges under way at a time: one that waits for a locked row does not hold up the others. A file has one writer."""
 TRIES_MAX = 3
 """How often a statement is sent that the database refuses because of others: a deadlock, a file that is locked."""
+
+
+def batch_of(ready: list[Key], kind: str) -> list[Key]:
+    """Those of the counters that the next exchange asks for, in their order.
+
+    Of many only half, where another exchange may ask for the rest meanwhile: then the database works on one half while
+    this process works on the other.
+    """
+    splits = len(ready) >= SPLIT_FROM and FLIGHTS_MAX[kind] > 1
+    return ready[: len(ready) // 2 if splits else BATCH_MAX][:BATCH_MAX]
 
 
 async def exchanged(ctx: Context, asked: Sequence[Asked]) -> dict[Key, Exchanged]:

@@ -1,8 +1,8 @@
 """What this process holds of everybody's quotas: calls are admitted from memory, and the database is asked in batches.
 
 Callers who must wait for the database wait together: while one exchange is under way the next one gathers, so that
-64 callers, or 64 holders, cost one statement. A change of plan is in force within `LEASE_SECONDS`; what is not spent by
-then goes back.
+64 callers cost one statement, and 64 holders two halves of one. A change of plan is in force within `LEASE_SECONDS`;
+what is not spent by then goes back.
 """
 
 import asyncio
@@ -20,17 +20,13 @@ from tenantry.kernel.logs import logger_of
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.product import Meter
 
-from .asking import TRIES_MAX, Key, exchanged, opened
+from .asking import FLIGHTS_MAX, TRIES_MAX, Key, batch_of, exchanged, opened
 from .held import LEASE_SECONDS, Held, lease_size
 from .notices import Notices
 from .queries.exchange import Exchanged
 from .rows import Decision
 from .waiting import Sent, Waiter
 
-BATCH_MAX = 256
-"""Counters in one statement."""
-FLIGHTS_MAX = {"sqlite": 1, "postgresql": 4}
-"""Exchanges under way at a time: one that waits for a locked row does not hold up the others. A file has one writer."""
 SWEEP_SECONDS = 0.25
 SETTLE_SECONDS, SETTLE_PAUSE_SECONDS, SETTLE_PAUSE_SECONDS_MAX = 5.0, 0.002, 0.1
 
@@ -162,7 +158,7 @@ class Leases:
 
     async def _ask_all(self, ctx: Context) -> None:
         tries, in_vain = 0, set[Key]()
-        while batch := self._batch():
+        while batch := self._batch(ctx.runtime.service.kind):
             sent = self._clock.monotonic()
             try:
                 found = await exchanged(ctx, [each.asked for each in batch.values()])
@@ -184,11 +180,11 @@ class Leases:
                 await self._open(ctx, {key: each for key, each in batch.items() if key not in found}, in_vain, sent)
                 in_vain.difference_update(found)
 
-    def _batch(self) -> dict[Key, Sent]:
+    def _batch(self, kind: str) -> dict[Key, Sent]:
         """What to ask now, of every counter that is due and not under way, and for how many who wait."""
         now = self._clock.monotonic()
         batch = {}
-        for key in [key for key in self._due if not self._held[key].asking][:BATCH_MAX]:
+        for key in batch_of([key for key in self._due if not self._held[key].asking], kind):
             held, waiters = self._held[key], self._waiting.get(key, ())
             # What may not be spent any more goes back first of all.
             closing = self._due.pop(key) or now >= held.deadline
