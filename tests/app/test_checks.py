@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenantry import Burst, Count, Google, Meter, Plan, Product, Settings
+from tenantry import Burst, Count, Google, Keys, Meter, Plan, Product, Settings
 from tenantry.app import StartRefused, check, create_app
 
 requests = Meter("requests", per="day")
@@ -34,6 +34,11 @@ def test_what_is_declared_and_not_built_yet_is_a_warning(changes, says):
     found = check(product(**changes), SETTINGS)
     assert errors(found) == []
     assert [one.level for one in found if says in one.problem] == ["warning"]
+
+
+def test_the_count_of_keys_is_held_to_and_no_warning():
+    kept = product(limits={Count("keys"): 3, Meter("calls"): 5}, keys=Keys(count=Count("keys")))
+    assert [one for one in check(kept, SETTINGS) if "not enforced" in one.problem] == []
 
 
 def test_a_pace_is_held_to_and_no_warning():

@@ -67,6 +67,18 @@ async def test_what_was_entered_stays_when_it_is_refused(ada):
     assert "Revoke one that you do not need" in full.text
 
 
+async def test_another_name(ada):
+    await make(ada)
+    [key] = (await ada.get("/v1/keys")).json()["items"]
+    assert f'action="/keys/{key["id"]}/rename"' in (await ada.get(f"/keys/{key['id']}")).text
+    refused = await ada.post(f"/keys/{key['id']}/rename", data={"label": " "})
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    done = await ada.post(f"/keys/{key['id']}/rename", data={"label": "batch"})
+    assert (done.status_code, done.headers["location"]) == (303, "/keys?done=renamed")
+    assert "batch" in (await ada.get("/keys?done=renamed")).text
+
+
 async def test_another_persons_key_is_not_there(kit, ada):
     await make(ada)
     [key] = (await ada.get("/v1/keys")).json()["items"]

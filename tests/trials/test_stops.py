@@ -43,7 +43,7 @@ def asking(server, key):
 
 
 @pytest.mark.parametrize(("verb", "told"), [("cancel", "keys.trial_ended"), ("convert", "free")])
-async def test_a_second_process_knows_within_a_second(ada, other, verb, told):
+async def test_a_second_process_knows_too(ada, other, verb, told):
     made = await begin(ada)
     key = await give_key(ada, made)
     with asking(other, key) as answer:

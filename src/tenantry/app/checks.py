@@ -45,15 +45,25 @@ def refuse_errors(product: Product, settings: Settings) -> None:
 
 
 def _check_unbuilt(product: Product) -> list[Finding]:
-    """What a declaration may say already, though no room holds it to it yet."""
-    later = "Leave it, and do not rely on it yet."
+    """What a declaration may say, though no room holds it to it by itself."""
     found = []
     if product.billed == "organization":
         found.append(
             Finding("error", "billed", "there are no organizations yet.", 'Leave it out, or say billed="user".')
         )
-    names = [*(gauge.name for gauge in product.gauges), *(count.name for count in product.counts)]
-    return found + [Finding("warning", "plans", f'the limit on "{name}" is not enforced yet.', later) for name in names]
+    asked = {gauge.name: "change_gauge" for gauge in product.gauges}
+    asked |= {count.name: "refuse_when_full" for count in product.counts}
+    if product.keys is not None and product.keys.count is not None:
+        asked.pop(product.keys.count.name, None)
+    return found + [
+        Finding(
+            "warning",
+            "plans",
+            f'the limit on "{name}" is not enforced until your code asks.',
+            f"Call `{door}` of `tenantry.usage.stocks` where it is kept; docs/limits.md shows how.",
+        )
+        for name, door in asked.items()
+    ]
 
 
 def _check_modules(product: Product) -> list[Finding]:

@@ -68,7 +68,7 @@ async def rotate_key(ctx: SignedIn, request: Request, key_id: UUID) -> Response:
 async def rename_key(ctx: SignedIn, request: Request, key_id: UUID, label: Annotated[str, Form()] = "") -> Response:
     """Give a key another name."""
     if not 1 <= len(label.strip()) <= LABEL_MAX:
-        return await _keys_page(ctx, request, error=LABEL_REFUSED, renamed=key_id, status=422)
+        return await _keys_page(ctx, request, told=LABEL_REFUSED, status=422)
     await actions.rename(ctx, key_id, label=label.strip())
     return RedirectResponse("/keys?done=renamed", status_code=303)
 
@@ -100,10 +100,9 @@ async def _keys_page(
         lifetimes=[(value, _(text)) for value, text in LIFETIMES.items()],
         number=number,
         has_more=len(found) > ROWS_MAX,
-        refusal=_(problem.detail or problem.title) if problem else "",
+        refusal=_(problem.detail or problem.title) if problem else _(more.get("told", "")),
         asked={"label": "", "lifetime": "0", "scopes": [], **more.pop("asked", {})},
         error=more.get("error", ""),
-        renamed=more.get("renamed"),
         done=more.get("done", ""),
     )
 

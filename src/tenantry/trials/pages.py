@@ -12,7 +12,7 @@ from tenantry.kernel import Context, Problem, SignedIn
 from tenantry.keys import issue, revoke
 from tenantry.keys.workspaces import KeyNotFound, ScopeUnknown, TrialEnded
 from tenantry.usage import LimitReached
-from tenantry.web import gettext, page
+from tenantry.web import gettext, mark, page
 
 from . import actions, queries
 from .api import workspace_name
@@ -22,6 +22,7 @@ from .rows import Listed
 ROWS_MAX = 20
 """Workspaces on one page of the list."""
 LABEL_MAX = 100
+LABEL_REFUSED = mark("Give it a name of up to 100 characters, so that you know it again.")
 DONE = ("started", "extended", "cancelled", "converted", "revoked")
 
 router = APIRouter(include_in_schema=False)
@@ -103,7 +104,7 @@ async def make_key(
     found = await actions.read(ctx, trial_id)
     asked = {"label": label.strip(), "scopes": scopes}
     if not 1 <= len(label.strip()) <= LABEL_MAX:
-        return await _trial_page(ctx, request, trial_id, asked=asked, label_refused=True, status=422)
+        return await _trial_page(ctx, request, trial_id, asked=asked, label_refusal=LABEL_REFUSED, status=422)
     try:
         made = await issue(actions.working_as(ctx, found), label=label.strip(), scopes=scopes)
     except (LimitReached, ScopeUnknown, TrialEnded) as problem:
@@ -170,7 +171,7 @@ async def _trial_page(
         key_rules=ctx.product.keys if _takes_keys(ctx, found) else None,
         refusal=_sentence(request, problem),
         asked=more.get("asked", {"label": "", "scopes": []}),
-        label_refused=more.get("label_refused", False),
+        label_refusal=more.get("label_refusal", ""),
         done=more.get("done", ""),
     )
 
