@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tenantry.product import (
     UNLIMITED,
+    Billing,
     Burst,
     Count,
     DataSource,
@@ -17,15 +18,19 @@ from tenantry.product import (
     GitHub,
     Google,
     Keys,
+    LemonSqueezy,
     MagicLink,
     Meter,
     OpenIDConnect,
     Passkey,
     Password,
     Plan,
+    Polar,
     Price,
     Product,
     Scope,
+    StatusWords,
+    Stripe,
     Trials,
 )
 
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNLIMITED",
+    "Billing",
     "Burst",
     "Context",
     "Count",
@@ -46,6 +52,7 @@ __all__ = [
     "GitHub",
     "Google",
     "Keys",
+    "LemonSqueezy",
     "MagicLink",
     "Meter",
     "Module",
@@ -53,11 +60,14 @@ __all__ = [
     "Passkey",
     "Password",
     "Plan",
+    "Polar",
     "Price",
     "Product",
     "Read",
     "Scope",
     "Settings",
+    "StatusWords",
+    "Stripe",
     "Trials",
     "Write",
     "__version__",

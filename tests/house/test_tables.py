@@ -16,11 +16,14 @@ NULLABLE_OWNERS = {
     "holders.user_id": "a holder is a user, an organization or a workspace: exactly one, says its CHECK",
     "holders.workspace_id": "the same; the workspace's owner stands in owner_id, which its key names too",
     "verification_tokens.user_id": "who signs up is nobody yet",
+    "subscriptions.holder_id": "what was bought elsewhere may be nobody's that is known, until it is claimed",
+    "payments.holder_id": "the same; and the law makes one keep them when their holder goes",
 }
 OPEN_WORDS = {
     "audit_log.subject_kind": "each room names its own kinds of things, also an author's",
     "accounts.token_type": "as the provider says it",
     "accounts.session_state": "as the provider says it",
+    "subscriptions.raw_status": "as the provider says it",
 }
 RULES = [
     (tables.open_or_loose, {}),

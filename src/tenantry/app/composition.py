@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 import tenantry
+from tenantry.billing import BillingProviders, billing_providers
 from tenantry.identity import PasswordHashing, SignInProviders, sign_in_providers
 from tenantry.kernel import Context, Module, Settings
 from tenantry.kernel.body_limit import BodyLimit
@@ -52,7 +53,7 @@ from .lifespan import Resource, lifespan_of, schema_revisions
 
 PACKAGE = Path(tenantry.__file__).parent
 BODY_BYTES_MAX = 1024 * 1024
-_RESOURCES = (CallLog, Feeds, Leases, Notices, PasswordHashing, SignInProviders)
+_RESOURCES = (BillingProviders, CallLog, Feeds, Leases, Notices, PasswordHashing, SignInProviders)
 COMMON_PROBLEMS = (Malformed, Invalid, TooLarge, UnsupportedMediaType, WrongHost, Internal)
 
 
@@ -122,6 +123,8 @@ def build_ports(
     if product.keys is not None:
         ports[KnownKeys] = KnownKeys(clock, notices)
         ports[CallLog] = CallLog()
+    if product.billing is not None:
+        ports[BillingProviders] = billing_providers(product, settings, clock)
     if product.way_in(Password) is not None:
         ports[PasswordHashing] = PasswordHashing()
     return ports

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from tenantry.billing.module import MODULE as BILLING
 from tenantry.holders.module import MODULE as HOLDERS
 from tenantry.identity.module import MODULE as IDENTITY
 from tenantry.kernel import Module
@@ -40,4 +41,4 @@ KERNEL = Module(
     },
 )
 
-ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, USAGE, KEYS, SOURCES, TRIALS, SITE)
+ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, USAGE, KEYS, BILLING, SOURCES, TRIALS, SITE)

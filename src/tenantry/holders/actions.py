@@ -37,7 +37,8 @@ async def set_plan(ctx: Context, holder_id: UUID, plan: str, *, source: str, rea
     """
     if plan not in {declared.name for declared in ctx.product.plans}:
         raise PlanUnknown(errors=[{"field": "plan", "message": f"unknown plan {plan}", "code": "unknown"}])
-    holder = await queries.set_plan(ctx.db, holder_id, plan=plan, source=source)
+    granted = None if plan == ctx.product.default.name else plan
+    holder = await queries.set_plan(ctx.db, holder_id, plan=plan, source=source, granted=granted)
     if holder is None:
         raise HolderNotFound
     await audit(ctx, "holder.plan_set", subject=("holder", holder_id), reason=reason, detail={"plan": plan})

@@ -36,7 +36,9 @@ class Holders(Touched, Base):
     """Who holds a plan, its quotas, credits and keys: a user, or a trial workspace. Organizations join later.
 
     `owner_id` is the person behind it, whose ban or deletion stops it: the user, or the workspace's owner. `ends_at`:
-    from then on nothing is admitted. `suspended_at`: nothing is, until it is NULL again.
+    from then on nothing is admitted. `suspended_at`: nothing is, until it is NULL again. `plan_until`: from then on the
+    plan is `plan_after`, whether or not anybody has written that down. `granted_plan`: the plan that was given by hand,
+    below which billing never puts the holder.
     """
 
     __tablename__ = "holders"
@@ -49,6 +51,9 @@ class Holders(Touched, Base):
     owner_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
     plan = column(Words(), ForeignKey("plans.name", ondelete="RESTRICT"))
     plan_source = column(Words(), server_default="default")
+    plan_until = column(UtcDateTime(), nullable=True)
+    plan_after = column(Words(), ForeignKey("plans.name", ondelete="RESTRICT"), nullable=True)
+    granted_plan = column(Words(), ForeignKey("plans.name", ondelete="RESTRICT"), nullable=True)
     period_start = column(UtcDateTime(), nullable=True)
     period_end = column(UtcDateTime(), nullable=True)
     ends_at = column(UtcDateTime(), nullable=True)
@@ -57,13 +62,14 @@ class Holders(Touched, Base):
 
     __table_args__ = (
         one_of("kind", "user", "workspace"),
-        one_of("plan_source", "default", "admin", "trial"),
+        one_of("plan_source", "default", "admin", "trial", "billing"),
         CheckConstraint(
             "(kind = 'user' AND user_id IS NOT NULL AND workspace_id IS NULL"
             " AND owner_id IS NOT NULL AND owner_id = user_id)"
             " OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND owner_id IS NOT NULL)",
             name="one_owner",
         ),
+        CheckConstraint("(plan_until IS NULL) = (plan_after IS NULL)", name="plan_until_whole"),
         CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name="period_whole"),
         CheckConstraint("period_end > period_start", name="period_forward"),
         CheckConstraint("revision > 0", name="revision_counted"),
@@ -74,6 +80,9 @@ class Holders(Touched, Base):
         UniqueConstraint("user_id", "id"),
         UniqueConstraint("workspace_id", "id"),
         Index("ix_holders_plan", "plan"),
+        Index("ix_holders_plan_after", "plan_after"),
+        Index("ix_holders_granted_plan", "granted_plan"),
+        Index("ix_holders_plan_until", "plan_until"),
         Index("ix_holders_owner_id_workspace_id", "owner_id", "workspace_id"),
     )
 

@@ -67,7 +67,26 @@ _by_id = statement(select(*_COLUMNS).where(Holders.id == param("holder")), Holde
 _set_plan = statement(
     update(Holders)
     .where(Holders.id == param("holder"))
-    .values(plan=param("plan"), plan_source=param("source"), revision=Holders.revision + 1)
+    .values(
+        plan=param("plan"),
+        plan_source=param("source"),
+        granted_plan=param("granted"),
+        plan_until=None,
+        plan_after=None,
+        revision=Holders.revision + 1,
+    )
+    .returning(*_COLUMNS),
+    Holder,
+)
+
+_BILLED = ("plan", "plan_source", "plan_until", "plan_after", "period_start", "period_end")
+_set_billed = statement(
+    update(Holders)
+    .where(Holders.id == param("holder"))
+    .values(
+        {name: param(f"new_{name}", Holders.__table__.c[name].type) for name in _BILLED}
+        | {"revision": Holders.revision + 1}
+    )
     .returning(*_COLUMNS),
     Holder,
 )
@@ -137,9 +156,14 @@ async def by_id(db: Unit, holder: UUID) -> Holder | None:
     return await db.one_or_none(_by_id, holder=holder)
 
 
-async def set_plan(db: Unit, holder: UUID, *, plan: str, source: str) -> Holder | None:
+async def set_plan(db: Unit, holder: UUID, *, plan: str, source: str, granted: str | None) -> Holder | None:
     """Put a holder on a plan, its revision one higher; None when there is no such holder."""
-    return await db.one_or_none(_set_plan, holder=holder, plan=plan, source=source)
+    return await db.one_or_none(_set_plan, holder=holder, plan=plan, source=source, granted=granted)
+
+
+async def set_billed(db: Unit, holder: UUID, **given: object) -> Holder | None:
+    """Write plan and period at once, its revision one higher; `given` are the columns of `_BILLED`."""
+    return await db.one_or_none(_set_billed, holder=holder, **{f"new_{name}": given[name] for name in _BILLED})
 
 
 async def set_period(db: Unit, holder: UUID, *, start: datetime | None, end: datetime | None) -> Holder | None:

@@ -150,6 +150,9 @@ class Settings(BaseSettings):
         default=None, description="Address of a stand-in identity provider on this machine; development only."
     )
 
+    demo_billing: Web | None = Field(
+        default=None, description="Address of a stand-in payment provider on this machine; development only."
+    )
     stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API. Not used yet.")
     stripe_webhook_secret: Secrets = Field(
         default=(), description="Secrets that sign Stripe's webhooks; a list. Not used yet."

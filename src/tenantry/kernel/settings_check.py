@@ -126,6 +126,8 @@ def _check_public(settings: Settings) -> Iterator[Finding]:
             yield _error("allowed_origins", f"{address} can be impersonated on a network.", "Use its https:// origin.")
     if settings.demo_issuer is not None:
         yield _error("demo_issuer", "Anybody could sign in as anybody.", "Unset it; it is for development only.")
+    if settings.demo_billing is not None:
+        yield _error("demo_billing", "Anybody could buy without paying.", "Unset it; it is for development only.")
 
 
 def _check_encryption(settings: Settings) -> Iterator[Finding]:

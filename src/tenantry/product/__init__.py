@@ -1,5 +1,6 @@
 """The types of the product declaration: pure data, standard library only."""
 
+from .billing import Billing, LemonSqueezy, PaymentProvider, Polar, StatusWords, Stripe
 from .checks import check_product
 from .declaration import Product
 from .findings import Finding, nearest
@@ -12,6 +13,7 @@ from .sources import DataSource
 __all__ = [
     "AUTHORIZE",
     "UNLIMITED",
+    "Billing",
     "Burst",
     "Count",
     "DataSource",
@@ -20,18 +22,23 @@ __all__ = [
     "GitHub",
     "Google",
     "Keys",
+    "LemonSqueezy",
     "Limited",
     "MagicLink",
     "Meter",
     "OpenIDConnect",
     "Passkey",
     "Password",
+    "PaymentProvider",
     "Plan",
+    "Polar",
     "Price",
     "Product",
     "Provider",
     "Scope",
     "SignIn",
+    "StatusWords",
+    "Stripe",
     "Trials",
     "check_product",
     "nearest",

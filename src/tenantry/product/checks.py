@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from .billing_checks import check_billing
 from .findings import Finding, choose, error, warning
 from .key_checks import check_keys
 from .plan_checks import check_limits, check_plans
@@ -32,7 +33,7 @@ OFFLINE = "offline_access"
 
 
 def check_product(product: Product) -> list[Finding]:
-    """Every finding about the declaration: first the product's own, then sign-in, plans, limits, sources, keys."""
+    """Every finding about the declaration: the product's own, then sign-in, plans, limits, sources, keys, billing."""
     findings = (
         *_check_words(product),
         *_check_sessions(product),
@@ -42,6 +43,7 @@ def check_product(product: Product) -> list[Finding]:
         *_check_source_names(product),
         *_check_sources(product),
         *check_keys(product),
+        *check_billing(product),
     )
     # A thing that several plans mention is told once.
     return list(dict.fromkeys(findings))

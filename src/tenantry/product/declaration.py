@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Literal, TypeVar
 
+from .billing import Billing
 from .checks import check_product
 from .findings import Finding
 from .keys import Keys, Trials
@@ -34,6 +35,7 @@ class Product:
     - `meter_of_sources`: what one call of a source is counted on; without one, the first Meter of the plans.
     - `keys`: API keys for programs; None, the product has none.
     - `trials`: trial workspaces; None, the product has none.
+    - `billing`: subscriptions and payments; None, plans are given by hand.
     - `modules`: the author's own `tenantry.kernel.Module`s, plugged in after the built-in ones.
 
     Declared lists become tuples. A value of a wrong type raises TypeError at its line; everything else that is
@@ -55,6 +57,7 @@ class Product:
     meter_of_sources: Meter | None = None
     keys: Keys | None = None
     trials: Trials | None = None
+    billing: Billing | None = None
     # What an author's Module holds is not ours to hash.
     modules: Sequence[object] = field(default=(), hash=False)
 
@@ -69,6 +72,7 @@ class Product:
         must_be(self, "meter_of_sources", self.meter_of_sources, Meter, type(None))
         must_be(self, "keys", self.keys, Keys, type(None))
         must_be(self, "trials", self.trials, Trials, type(None))
+        must_be(self, "billing", self.billing, Billing, type(None))
         settle(self, "meter_of_sources", self.meter_of_sources or next(iter(self.meters), None))
 
     def check(self) -> list[Finding]:

@@ -29,7 +29,9 @@ def check_plans(product: Product) -> Iterator[Finding]:
         where = f"plans[{index}]"
         yield from _check_plan(where, plan)
         yield from _check_features(where, plan)
-        yield from _check_price(where, plan.price)
+        yield from _check_price(f"{where}.price", plan.price)
+        for position, price in enumerate(plan.other_prices):
+            yield from _check_price(f"{where}.other_prices[{position}]", price)
         if plan.burst is not None:
             yield from _check_burst(where, plan.burst)
     yield from _check_lookups(product)
@@ -103,26 +105,24 @@ def _check_price(where: str, price: object) -> Iterator[Finding]:
     amount = price.amount if isinstance(price, Price) else price
     if price is not None and not is_count(amount):
         yield error(
-            f"{where}.price",
+            where,
             f"{amount!r} is not a whole number.",
             "Write minor units: 999 is 9.99. None means: to be announced.",
         )
     elif is_count(amount) and amount < 0:
-        yield error(f"{where}.price", f"The price is negative: {amount}.", "Write 0 for a free plan.")
+        yield error(where, f"The price is negative: {amount}.", "Write 0 for a free plan.")
     if not isinstance(price, Price):
         return
     if not CURRENCY.fullmatch(price.currency):
         yield error(
-            f"{where}.price",
+            where,
             f'"{price.currency}" is no currency.',
             "Use its ISO 4217 code: three capital letters, such as USD or EUR.",
         )
     if price.interval not in INTERVALS:
-        yield error(
-            f"{where}.price", f'Nothing is charged every "{price.interval}".', choose(price.interval, INTERVALS)
-        )
+        yield error(where, f'Nothing is charged every "{price.interval}".', choose(price.interval, INTERVALS))
     if price.lookup is not None and not price.lookup.strip():
-        yield error(f"{where}.price", "The lookup key is empty.", "Write the provider's lookup key, or leave it out.")
+        yield error(where, "The lookup key is empty.", "Write the provider's lookup key, or leave it out.")
 
 
 def _check_burst(where: str, burst: Burst) -> Iterator[Finding]:
@@ -132,16 +132,19 @@ def _check_burst(where: str, burst: Burst) -> Iterator[Finding]:
 
 
 def _check_lookups(product: Product) -> Iterator[Finding]:
+    doubles = set(repeated(plan.name for plan in product.plans))
     keyed = [
-        (index, plan.price.lookup)
+        (index, plan.lookup_of(price))
         for index, plan in enumerate(product.plans)
-        if isinstance(plan.price, Price) and plan.price.lookup
+        if index not in doubles
+        for price in plan.prices
+        if isinstance(price, Price)
     ]
     for position in repeated(lookup for _, lookup in keyed):
         index, lookup = keyed[position]
         yield error(
             f"plans[{index}].price",
-            f'The price of another plan has the lookup key "{lookup}" too.',
+            f'Another price has the lookup key "{lookup}" too.',
             "A payment must lead to one plan: give each price its own key.",
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from .limits import Count, Gauge, Limited, Meter
@@ -13,8 +14,8 @@ class Price:
     """What a plan costs: `amount` in minor units (cents) of `currency`, charged every `interval`.
 
     `lookup` is the lookup key by which the payment provider's own price is found, so that test and live mode
-    share one declaration. Amounts below 0, currencies that are not three capital letters and two plans with one
-    `lookup` are findings of `Product.check()`.
+    share one declaration; without one it is made of plan and interval (`pro_month`). Amounts below 0, currencies that
+    are not three capital letters and two prices with one `lookup` are findings of `Product.check()`.
     """
 
     amount: int
@@ -50,6 +51,8 @@ class Plan:
     - `is_active`: an inactive plan is not offered any more; who holds it keeps it.
     - `priority`: where calls must wait for a scarce upstream, a higher number goes first.
     - `burst`: how fast a caller may be; None = no limit.
+    - `other_prices`: further prices that buy the same plan: by the year, in another currency.
+    - `trial`: how long the first subscription of a holder to this plan is free, in whole days; once a holder.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Plan:
     is_active: bool = True
     priority: int = 0
     burst: Burst | None = None
+    other_prices: Sequence[Price] = ()
+    trial: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         must_be_text(self, "name")
@@ -70,6 +75,8 @@ class Plan:
         settle(self, "limits", FrozenMapping(self.limits))
         settle_list(self, "features", object)
         must_be(self, "burst", self.burst, Burst, type(None))
+        settle_list(self, "other_prices", Price)
+        must_be(self, "trial", self.trial, timedelta)
         settle(self, "display_name", self.display_name or self.name.replace("_", " ").title())
         must_be_text(self, "display_name")
 
@@ -77,6 +84,16 @@ class Plan:
     def priced(self) -> Price | None:
         """The price as a `Price`, also where it was declared as a number; None = to be announced."""
         return Price(self.price) if isinstance(self.price, int) else self.price
+
+    @property
+    def prices(self) -> tuple[Price, ...]:
+        """Every price that buys the plan, its own first; none for one that is to be announced."""
+        own = self.priced
+        return (own, *self.other_prices) if own else tuple(self.other_prices)
+
+    def lookup_of(self, price: Price) -> str:
+        """The lookup key of one of the plan's prices, as declared or made."""
+        return price.lookup or f"{self.name}_{price.interval}"
 
     @property
     def is_free(self) -> bool:

@@ -219,6 +219,78 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_log_subject_id_id", ["subject_id", "id"], unique=False)
 
     op.create_table(
+        "billing_events",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("dedupe_key", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("object_kind", sa.Text(), nullable=True),
+        sa.Column("object_id", sa.Text(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "received_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column("headers", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("status", sa.Text(), server_default="received", nullable=False),
+        sa.Column("attempts", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column(
+            "due_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column("lease", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "object_kind IN ('subscription', 'payment', 'customer', 'product', 'price')",
+            name=op.f("ck_billing_events_object_kind_known"),
+        ),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_billing_events_provider_known")
+        ),
+        sa.CheckConstraint(
+            "status IN ('received', 'waiting', 'done', 'ignored', 'dead')", name=op.f("ck_billing_events_status_known")
+        ),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_billing_events_attempts_counted")),
+        sa.CheckConstraint("length(dedupe_key) BETWEEN 1 AND 255", name=op.f("ck_billing_events_dedupe_key_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_billing_events")),
+        sa.UniqueConstraint("provider", "dedupe_key", name=op.f("uq_billing_events_provider_dedupe_key")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("billing_events", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_billing_events_provider_object", ["provider", "object_kind", "object_id"], unique=False
+        )
+        batch_op.create_index("ix_billing_events_received_at", ["received_at"], unique=False)
+        batch_op.create_index("ix_billing_events_status_due_at", ["status", "due_at"], unique=False)
+
+    op.create_table(
+        "billing_locks",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("object_kind", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Text(), nullable=False),
+        sa.Column("lease", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "object_kind IN ('subscription', 'payment', 'customer', 'product', 'price', 'products')",
+            name=op.f("ck_billing_locks_object_kind_known"),
+        ),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_billing_locks_provider_known")
+        ),
+        sa.PrimaryKeyConstraint("provider", "object_kind", "object_id", name=op.f("pk_billing_locks")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("billing_locks", schema=None) as batch_op:
+        batch_op.create_index("ix_billing_locks_leased_until", ["leased_until"], unique=False)
+
+    op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -341,6 +413,37 @@ def upgrade() -> None:
         sa.CheckConstraint("length(name) BETWEEN 1 AND 50", name=op.f("ck_plans_name_length")),
         sa.CheckConstraint("price_minor >= 0", name=op.f("ck_plans_price_minor_counted")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_plans")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "products",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("is_active", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("details", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_products_provider_known")
+        ),
+        sa.CheckConstraint("is_active IN (true, false)", name=op.f("ck_products_is_active_flag")),
+        sa.CheckConstraint("length(external_id) BETWEEN 1 AND 255", name=op.f("ck_products_external_id_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_products_provider_external_id")),
         sqlite_strict=True,
     )
     op.create_table(
@@ -506,6 +609,54 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "prices",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("lookup", sa.Text(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("interval", sa.Text(), nullable=True),
+        sa.Column(
+            "interval_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False
+        ),
+        sa.Column("is_active", sa.Boolean().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("details", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("interval IN ('day', 'week', 'month', 'year')", name=op.f("ck_prices_interval_known")),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_prices_provider_known")
+        ),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_prices_amount_minor_counted")),
+        sa.CheckConstraint("interval_count > 0", name=op.f("ck_prices_interval_count_counted")),
+        sa.CheckConstraint("is_active IN (true, false)", name=op.f("ck_prices_is_active_flag")),
+        sa.CheckConstraint("length(currency) BETWEEN 3 AND 3", name=op.f("ck_prices_currency_length")),
+        sa.CheckConstraint("length(external_id) BETWEEN 1 AND 255", name=op.f("ck_prices_external_id_length")),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_prices_product_id_products"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_prices")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_prices_provider_external_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("prices", schema=None) as batch_op:
+        batch_op.create_index("ix_prices_product_id", ["product_id"], unique=False)
+        batch_op.create_index("ix_prices_provider_lookup", ["provider", "lookup"], unique=False)
+
+    op.create_table(
         "recovery_codes",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
@@ -652,6 +803,9 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("plan_source", sa.Text(), server_default="default", nullable=False),
+        sa.Column("plan_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("plan_after", sa.Text(), nullable=True),
+        sa.Column("granted_plan", sa.Text(), nullable=True),
         sa.Column("period_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("period_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
@@ -674,10 +828,16 @@ def upgrade() -> None:
             name=op.f("ck_holders_one_owner"),
         ),
         sa.CheckConstraint("kind IN ('user', 'workspace')", name=op.f("ck_holders_kind_known")),
-        sa.CheckConstraint("plan_source IN ('default', 'admin', 'trial')", name=op.f("ck_holders_plan_source_known")),
+        sa.CheckConstraint(
+            "plan_source IN ('default', 'admin', 'trial', 'billing')", name=op.f("ck_holders_plan_source_known")
+        ),
         sa.CheckConstraint("(period_start IS NULL) = (period_end IS NULL)", name=op.f("ck_holders_period_whole")),
+        sa.CheckConstraint("(plan_until IS NULL) = (plan_after IS NULL)", name=op.f("ck_holders_plan_until_whole")),
         sa.CheckConstraint("period_end > period_start", name=op.f("ck_holders_period_forward")),
         sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
+        sa.ForeignKeyConstraint(
+            ["granted_plan"], ["plans.name"], name=op.f("fk_holders_granted_plan_plans"), ondelete="RESTRICT"
+        ),
         sa.ForeignKeyConstraint(
             ["owner_id", "workspace_id"],
             ["trial_workspaces.user_id", "trial_workspaces.id"],
@@ -686,6 +846,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_holders_owner_id_users"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["plan"], ["plans.name"], name=op.f("fk_holders_plan_plans"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(
+            ["plan_after"], ["plans.name"], name=op.f("fk_holders_plan_after_plans"), ondelete="RESTRICT"
+        ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
         sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
@@ -695,8 +858,11 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.create_index("ix_holders_granted_plan", ["granted_plan"], unique=False)
         batch_op.create_index("ix_holders_owner_id_workspace_id", ["owner_id", "workspace_id"], unique=False)
         batch_op.create_index("ix_holders_plan", ["plan"], unique=False)
+        batch_op.create_index("ix_holders_plan_after", ["plan_after"], unique=False)
+        batch_op.create_index("ix_holders_plan_until", ["plan_until"], unique=False)
 
     op.create_table(
         "sessions",
@@ -800,6 +966,208 @@ def upgrade() -> None:
         batch_op.create_index("ix_api_keys_made_by", ["made_by"], unique=False)
         batch_op.create_index("ix_api_keys_status_expires_at", ["status", "expires_at"], unique=False)
         batch_op.create_index("ix_api_keys_tier", ["tier"], unique=False)
+
+    op.create_table(
+        "billing_facts",
+        sa.Column("fact", sa.Text(), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("length(fact) BETWEEN 1 AND 500", name=op.f("ck_billing_facts_fact_length")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_billing_facts_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("fact", name=op.f("pk_billing_facts")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("billing_facts", schema=None) as batch_op:
+        batch_op.create_index("ix_billing_facts_created_at", ["created_at"], unique=False)
+        batch_op.create_index("ix_billing_facts_holder_id", ["holder_id"], unique=False)
+
+    op.create_table(
+        "customers",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_customers_provider_known")
+        ),
+        sa.CheckConstraint("length(external_id) BETWEEN 1 AND 255", name=op.f("ck_customers_external_id_length")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_customers_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
+        sa.UniqueConstraint("holder_id", "id", name=op.f("uq_customers_holder_id_id")),
+        sa.UniqueConstraint("holder_id", "provider", name=op.f("uq_customers_holder_id_provider")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_customers_provider_external_id")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "payments",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("intent", sa.Text(), nullable=True),
+        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("subscription_external_id", sa.Text(), nullable=True),
+        sa.Column("price_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "refunded_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("receipt_url", sa.Text(), nullable=True),
+        sa.Column("paid_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("period_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("period_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("version", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("fetched_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_payments_provider_known")
+        ),
+        sa.CheckConstraint("reason IN ('initial', 'renewal', 'change', 'once')", name=op.f("ck_payments_reason_known")),
+        sa.CheckConstraint(
+            "status IN ('pending', 'paid', 'failed', 'partially_refunded', 'refunded', 'void')",
+            name=op.f("ck_payments_status_known"),
+        ),
+        sa.CheckConstraint("amount_minor >= 0 AND refunded_minor >= 0", name=op.f("ck_payments_amount_minor_counted")),
+        sa.CheckConstraint("length(currency) BETWEEN 3 AND 3", name=op.f("ck_payments_currency_length")),
+        sa.CheckConstraint("length(external_id) BETWEEN 1 AND 255", name=op.f("ck_payments_external_id_length")),
+        sa.CheckConstraint("refunded_minor <= amount_minor", name=op.f("ck_payments_refunded_minor_bounded")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_payments_holder_id_holders"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["price_id"], ["prices.id"], name=op.f("fk_payments_price_id_prices"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_payments_provider_external_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index("ix_payments_holder_id_created_at", ["holder_id", "created_at"], unique=False)
+        batch_op.create_index("ix_payments_price_id", ["price_id"], unique=False)
+        batch_op.create_index("ix_payments_provider_customer", ["provider", "customer"], unique=False)
+        batch_op.create_index("ix_payments_provider_intent", ["provider", "intent"], unique=False)
+        batch_op.create_index(
+            "ix_payments_provider_subscription_external_id", ["provider", "subscription_external_id"], unique=False
+        )
+
+    op.create_table(
+        "subscriptions",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("price_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("plan", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("raw_status", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
+        sa.Column("period_start", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("period_end", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("trial_ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("cancel_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("resumes_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("past_due_since", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("access_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("slot", sa.Text(), nullable=False),
+        sa.Column("version", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("fetched_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_subscriptions_provider_known")
+        ),
+        sa.CheckConstraint(
+            "status IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused', 'canceled', 'expired')",
+            name=op.f("ck_subscriptions_status_known"),
+        ),
+        sa.CheckConstraint("length(external_id) BETWEEN 1 AND 255", name=op.f("ck_subscriptions_external_id_length")),
+        sa.CheckConstraint("length(raw_status) BETWEEN 1 AND 100", name=op.f("ck_subscriptions_raw_status_length")),
+        sa.CheckConstraint("period_end >= period_start", name=op.f("ck_subscriptions_period_forward")),
+        sa.CheckConstraint("quantity >= 0", name=op.f("ck_subscriptions_quantity_counted")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_subscriptions_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["plan"], ["plans.name"], name=op.f("fk_subscriptions_plan_plans"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(
+            ["price_id"], ["prices.id"], name=op.f("fk_subscriptions_price_id_prices"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
+        sa.UniqueConstraint("holder_id", "id", name=op.f("uq_subscriptions_holder_id_id")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_subscriptions_provider_external_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("subscriptions", schema=None) as batch_op:
+        batch_op.create_index("ix_subscriptions_holder_id_status", ["holder_id", "status"], unique=False)
+        batch_op.create_index("ix_subscriptions_plan", ["plan"], unique=False)
+        batch_op.create_index("ix_subscriptions_price_id", ["price_id"], unique=False)
+        batch_op.create_index("ix_subscriptions_provider_customer", ["provider", "customer"], unique=False)
+        batch_op.create_index("ix_subscriptions_status_access_until", ["status", "access_until"], unique=False)
+        batch_op.create_index(
+            "ix_subscriptions_unlinked",
+            ["email"],
+            unique=False,
+            postgresql_where=sa.text("holder_id IS NULL"),
+            sqlite_where=sa.text("holder_id IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_subscriptions_holder_id_slot",
+            ["holder_id", "slot"],
+            unique=True,
+            postgresql_where=sa.text("status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')"),
+            sqlite_where=sa.text("status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')"),
+        )
 
     op.create_table(
         "usage_counters",
@@ -1040,6 +1408,34 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "ALTER TABLE billing_events ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE billing_events FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON billing_events FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON billing_events TO service_role",
+        "CREATE POLICY billing_events_service_role_select ON billing_events FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON billing_events TO service_role",
+        "CREATE POLICY billing_events_service_role_insert ON billing_events FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON billing_events TO service_role",
+        "CREATE POLICY billing_events_service_role_update ON billing_events FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON billing_events TO service_role",
+        "CREATE POLICY billing_events_service_role_delete ON billing_events FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE billing_locks ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE billing_locks FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON billing_locks FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON billing_locks TO service_role",
+        "CREATE POLICY billing_locks_service_role_select ON billing_locks FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON billing_locks TO service_role",
+        "CREATE POLICY billing_locks_service_role_insert ON billing_locks FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON billing_locks TO service_role",
+        "CREATE POLICY billing_locks_service_role_update ON billing_locks FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON billing_locks TO service_role",
+        "CREATE POLICY billing_locks_service_role_delete ON billing_locks FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER jobs_touch BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE jobs ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE jobs FORCE ROW LEVEL SECURITY",
@@ -1116,6 +1512,29 @@ def upgrade() -> None:
     _run(
         "sqlite",
         "CREATE TRIGGER plans_touch AFTER UPDATE ON plans FOR EACH ROW BEGIN UPDATE plans SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE name = NEW.name; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER products_touch BEFORE UPDATE ON products FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE products ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE products FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON products FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON products TO anon",
+        "CREATE POLICY products_anon_select ON products FOR SELECT TO anon USING (true)",
+        "GRANT SELECT ON products TO authenticated",
+        "CREATE POLICY products_authenticated_select ON products FOR SELECT TO authenticated USING (true)",
+        "GRANT SELECT ON products TO service_role",
+        "CREATE POLICY products_service_role_select ON products FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON products TO service_role",
+        "CREATE POLICY products_service_role_insert ON products FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON products TO service_role",
+        "CREATE POLICY products_service_role_update ON products FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON products TO service_role",
+        "CREATE POLICY products_service_role_delete ON products FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER products_touch AFTER UPDATE ON products FOR EACH ROW BEGIN UPDATE products SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
     )
     _run(
         "postgresql",
@@ -1220,6 +1639,29 @@ def upgrade() -> None:
     _run(
         "sqlite",
         "CREATE TRIGGER passwords_touch AFTER UPDATE ON passwords FOR EACH ROW BEGIN UPDATE passwords SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE user_id = NEW.user_id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER prices_touch BEFORE UPDATE ON prices FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE prices ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE prices FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON prices FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON prices TO anon",
+        "CREATE POLICY prices_anon_select ON prices FOR SELECT TO anon USING (true)",
+        "GRANT SELECT ON prices TO authenticated",
+        "CREATE POLICY prices_authenticated_select ON prices FOR SELECT TO authenticated USING (true)",
+        "GRANT SELECT ON prices TO service_role",
+        "CREATE POLICY prices_service_role_select ON prices FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON prices TO service_role",
+        "CREATE POLICY prices_service_role_insert ON prices FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON prices TO service_role",
+        "CREATE POLICY prices_service_role_update ON prices FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON prices TO service_role",
+        "CREATE POLICY prices_service_role_delete ON prices FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER prices_touch AFTER UPDATE ON prices FOR EACH ROW BEGIN UPDATE prices SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
     )
     _run(
         "postgresql",
@@ -1347,6 +1789,83 @@ def upgrade() -> None:
     _run(
         "sqlite",
         "CREATE TRIGGER api_keys_touch AFTER UPDATE ON api_keys FOR EACH ROW BEGIN UPDATE api_keys SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE billing_facts ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE billing_facts FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON billing_facts FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON billing_facts TO service_role",
+        "CREATE POLICY billing_facts_service_role_select ON billing_facts FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON billing_facts TO service_role",
+        "CREATE POLICY billing_facts_service_role_insert ON billing_facts FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON billing_facts TO service_role",
+        "CREATE POLICY billing_facts_service_role_update ON billing_facts FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON billing_facts TO service_role",
+        "CREATE POLICY billing_facts_service_role_delete ON billing_facts FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER customers_touch BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE customers ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE customers FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON customers FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON customers TO authenticated",
+        "CREATE POLICY customers_authenticated_select ON customers FOR SELECT TO authenticated USING (customers.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "GRANT SELECT ON customers TO service_role",
+        "CREATE POLICY customers_service_role_select ON customers FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON customers TO service_role",
+        "CREATE POLICY customers_service_role_insert ON customers FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON customers TO service_role",
+        "CREATE POLICY customers_service_role_update ON customers FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON customers TO service_role",
+        "CREATE POLICY customers_service_role_delete ON customers FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER customers_touch AFTER UPDATE ON customers FOR EACH ROW BEGIN UPDATE customers SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER payments_touch BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE payments ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE payments FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON payments FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON payments TO authenticated",
+        "CREATE POLICY payments_authenticated_select ON payments FOR SELECT TO authenticated USING (payments.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "GRANT SELECT ON payments TO service_role",
+        "CREATE POLICY payments_service_role_select ON payments FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON payments TO service_role",
+        "CREATE POLICY payments_service_role_insert ON payments FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON payments TO service_role",
+        "CREATE POLICY payments_service_role_update ON payments FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON payments TO service_role",
+        "CREATE POLICY payments_service_role_delete ON payments FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER payments_touch AFTER UPDATE ON payments FOR EACH ROW BEGIN UPDATE payments SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER subscriptions_touch BEFORE UPDATE ON subscriptions FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE subscriptions FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON subscriptions FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON subscriptions TO authenticated",
+        "CREATE POLICY subscriptions_authenticated_select ON subscriptions FOR SELECT TO authenticated USING (subscriptions.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "GRANT SELECT ON subscriptions TO service_role",
+        "CREATE POLICY subscriptions_service_role_select ON subscriptions FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON subscriptions TO service_role",
+        "CREATE POLICY subscriptions_service_role_insert ON subscriptions FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON subscriptions TO service_role",
+        "CREATE POLICY subscriptions_service_role_update ON subscriptions FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON subscriptions TO service_role",
+        "CREATE POLICY subscriptions_service_role_delete ON subscriptions FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER subscriptions_touch AFTER UPDATE ON subscriptions FOR EACH ROW BEGIN UPDATE subscriptions SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
     )
     _run(
         "postgresql",
@@ -1482,6 +2001,38 @@ def downgrade() -> None:
         batch_op.drop_index("ix_usage_counters_window_end")
 
     op.drop_table("usage_counters")
+    with op.batch_alter_table("subscriptions", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_subscriptions_holder_id_slot",
+            postgresql_where=sa.text("status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')"),
+            sqlite_where=sa.text("status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')"),
+        )
+        batch_op.drop_index(
+            "ix_subscriptions_unlinked",
+            postgresql_where=sa.text("holder_id IS NULL"),
+            sqlite_where=sa.text("holder_id IS NULL"),
+        )
+        batch_op.drop_index("ix_subscriptions_status_access_until")
+        batch_op.drop_index("ix_subscriptions_provider_customer")
+        batch_op.drop_index("ix_subscriptions_price_id")
+        batch_op.drop_index("ix_subscriptions_plan")
+        batch_op.drop_index("ix_subscriptions_holder_id_status")
+
+    op.drop_table("subscriptions")
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_index("ix_payments_provider_subscription_external_id")
+        batch_op.drop_index("ix_payments_provider_intent")
+        batch_op.drop_index("ix_payments_provider_customer")
+        batch_op.drop_index("ix_payments_price_id")
+        batch_op.drop_index("ix_payments_holder_id_created_at")
+
+    op.drop_table("payments")
+    op.drop_table("customers")
+    with op.batch_alter_table("billing_facts", schema=None) as batch_op:
+        batch_op.drop_index("ix_billing_facts_holder_id")
+        batch_op.drop_index("ix_billing_facts_created_at")
+
+    op.drop_table("billing_facts")
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.drop_index("ix_api_keys_tier")
         batch_op.drop_index("ix_api_keys_status_expires_at")
@@ -1496,8 +2047,11 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.drop_index("ix_holders_plan_until")
+        batch_op.drop_index("ix_holders_plan_after")
         batch_op.drop_index("ix_holders_plan")
         batch_op.drop_index("ix_holders_owner_id_workspace_id")
+        batch_op.drop_index("ix_holders_granted_plan")
 
     op.drop_table("holders")
     with op.batch_alter_table("verification_tokens", schema=None) as batch_op:
@@ -1512,6 +2066,11 @@ def downgrade() -> None:
     op.drop_table("trial_workspaces")
     op.drop_table("totp_secrets")
     op.drop_table("recovery_codes")
+    with op.batch_alter_table("prices", schema=None) as batch_op:
+        batch_op.drop_index("ix_prices_provider_lookup")
+        batch_op.drop_index("ix_prices_product_id")
+
+    op.drop_table("prices")
     op.drop_table("passwords")
     op.drop_table("passkeys")
     with op.batch_alter_table("address_changes", schema=None) as batch_op:
@@ -1523,6 +2082,7 @@ def downgrade() -> None:
         batch_op.drop_index("uq_users_email")
 
     op.drop_table("users")
+    op.drop_table("products")
     op.drop_table("plans")
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_index("ix_notices_created_at")
@@ -1538,6 +2098,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_finished_at")
 
     op.drop_table("jobs")
+    with op.batch_alter_table("billing_locks", schema=None) as batch_op:
+        batch_op.drop_index("ix_billing_locks_leased_until")
+
+    op.drop_table("billing_locks")
+    with op.batch_alter_table("billing_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_billing_events_status_due_at")
+        batch_op.drop_index("ix_billing_events_received_at")
+        batch_op.drop_index("ix_billing_events_provider_object")
+
+    op.drop_table("billing_events")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_log_subject_id_id")
         batch_op.drop_index("ix_audit_log_actor_id_id")

@@ -1,0 +1,5 @@
+"""What billing plugs in."""
+
+from tenantry.kernel import Module
+
+MODULE = Module("billing")
