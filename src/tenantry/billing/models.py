@@ -3,7 +3,7 @@
 Every row of a provider's object is known by (`provider`, `external_id`): its ids are the provider's and never ours.
 """
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, literal_column
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, literal_column
 
 from tenantry.holders import of_my_holders
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
@@ -15,7 +15,8 @@ PROVIDERS = ("stripe", "polar", "lemonsqueezy", "fake")
 STATUSES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "expired")
 LIVE = ("trialing", "active", "past_due", "unpaid", "paused")
 """The states of a subscription that goes on, or may: what the one slot of a holder is kept for."""
-_IS_LIVE, _IS_UNLINKED = literal_column(f"status IN {LIVE}"), literal_column("holder_id IS NULL")
+_IS_LIVE: ColumnElement[bool] = literal_column(f"status IN {LIVE}")
+_IS_UNLINKED: ColumnElement[bool] = literal_column("holder_id IS NULL")
 PAYMENT_STATUSES = ("pending", "paid", "failed", "partially_refunded", "refunded", "void")
 EVENT_STATUSES = ("received", "waiting", "done", "ignored", "dead")
 

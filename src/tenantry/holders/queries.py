@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Json, TextList, UtcDateTime
+from tenantry.kernel.database.types import Json, TextList, UtcDateTime, Words
 from tenantry.kernel.sql import any_of, now
 
 from .events import EndMoved
@@ -79,14 +79,14 @@ _set_plan = statement(
     Holder,
 )
 
-_BILLED = ("plan", "plan_source", "plan_until", "plan_after", "period_start", "period_end")
+_BILLED = {
+    "plan": Words(), "plan_source": Words(), "plan_until": UtcDateTime(), "plan_after": Words(),
+    "period_start": UtcDateTime(), "period_end": UtcDateTime(),
+}  # fmt: skip
 _set_billed = statement(
     update(Holders)
     .where(Holders.id == param("holder"))
-    .values(
-        {name: param(f"new_{name}", Holders.__table__.c[name].type) for name in _BILLED}
-        | {"revision": Holders.revision + 1}
-    )
+    .values({name: param(f"new_{name}", kind) for name, kind in _BILLED.items()} | {"revision": Holders.revision + 1})
     .returning(*_COLUMNS),
     Holder,
 )

@@ -81,6 +81,7 @@ class Billing:
 
     def __post_init__(self) -> None:
         settle_list(self, "providers", Stripe, Polar, LemonSqueezy)
+        must_be(self, "grace", self.grace, timedelta)
         must_be(self, "words", self.words, StatusWords)
 
     def provider(self, name: str) -> PaymentProvider | None:
