@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 import tenantry
-from tenantry.billing import BillingProviders, billing_providers
+from tenantry.billing import Bell, BillingFigures, BillingProviders, billing_providers
 from tenantry.identity import PasswordHashing, SignInProviders, sign_in_providers
 from tenantry.kernel import Context, Module, Settings
 from tenantry.kernel.body_limit import BodyLimit
@@ -64,11 +64,13 @@ def create_app(
     clock: Clock | None = None,
     worker: bool = True,
     log_requests: bool = True,
+    ports: Mapping[type, object] | None = None,
 ) -> FastAPI:
     """An ASGI application of the product.
 
     Without `settings` the environment is read. Raises `SettingsRefused` or `StartRefused` with every error found.
-    `worker=False` leaves background jobs to another process (`tenantry jobs run`).
+    `worker=False` leaves background jobs to another process (`tenantry jobs run`). `ports` stand in the place of what
+    would be built for a Protocol or class, such as another payment provider's `BillingProviders`.
     """
     settings = settings or Settings.load()
     refuse_errors(product, settings)
@@ -76,9 +78,9 @@ def create_app(
     settings = with_development_secret(settings)
     modules = modules_of(product)
     own_templates = [one.templates for one in modules if one.templates]
-    ports = build_ports(product, settings, clock, own_templates)
-    runtime = _runtime(product, settings, clock, modules, ports)
-    resources: list[Resource] = [port for port in ports.values() if isinstance(port, _RESOURCES)]
+    built = {**build_ports(product, settings, clock, own_templates), **(ports or {})}
+    runtime = _runtime(product, settings, clock, modules, built)
+    resources: list[Resource] = [port for port in built.values() if isinstance(port, _RESOURCES)]
     app = FastAPI(
         title=product.name,
         version=tenantry.__version__,
@@ -125,6 +127,7 @@ def build_ports(
         ports[CallLog] = CallLog()
     if product.billing is not None:
         ports[BillingProviders] = billing_providers(product, settings, clock)
+        ports[Bell], ports[BillingFigures] = Bell(), BillingFigures()
     if product.way_in(Password) is not None:
         ports[PasswordHashing] = PasswordHashing()
     return ports

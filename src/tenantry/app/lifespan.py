@@ -24,6 +24,9 @@ from tenantry.product import Finding
 
 from .checks import StartRefused
 
+LOOP_SECONDS = 5.0
+"""How long a room's loop may take to end when the application stops."""
+
 log = logger_of("tenantry.app")
 
 
@@ -113,9 +116,20 @@ async def schema_revisions(runtime: Runtime) -> frozenset[str] | None:
 async def _working(runtime: Runtime) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.create_task(work(runtime, stop))
+    loops = [asyncio.create_task(loop(runtime, stop)) for module in runtime.modules for loop in module.loops]
     try:
         yield
     finally:
         stop.set()
         # It bounds its own end: the grace of the jobs that run, and a moment to hand them back.
         await asyncio.wait([task])
+        await _end(loops)
+
+
+async def _end(loops: Sequence[asyncio.Task[None]]) -> None:
+    """Give loops a moment to end by themselves, then interrupt them."""
+    if loops:
+        await asyncio.wait(loops, timeout=LOOP_SECONDS)
+    for task in loops:
+        task.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)

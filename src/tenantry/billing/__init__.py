@@ -1,6 +1,8 @@
 """Customers, subscriptions and payments, through whichever provider takes the money."""
 
+from .figures import BillingFigures
+from .inbox import Bell
 from .providers import BillingProviders
 from .providers.building import billing_providers
 
-__all__ = ["BillingProviders", "billing_providers"]
+__all__ = ["Bell", "BillingFigures", "BillingProviders", "billing_providers"]

@@ -294,8 +294,3 @@ class BillingFacts(Created, Base):
         Index("ix_billing_facts_holder_id", "holder_id"),
         Index("ix_billing_facts_created_at", "created_at"),
     )
-
-
-__all__ = [
-    "BillingEvents", "BillingFacts", "BillingLocks", "Customers", "Payments", "Prices", "Products", "Subscriptions",
-]  # fmt: skip

@@ -1,6 +1,7 @@
 """What a room plugs into the application: one `Module` in its `module.py`, read by `app` only."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 JobRun = Callable[[Context, dict[str, Any]], Awaitable[None]]
 PanelData = Callable[[Context, Request], Awaitable[dict[str, Any]]]
 Figures = Callable[["Runtime"], Iterable["Figure"]]
+Loop = Callable[["Runtime", asyncio.Event], Coroutine[Any, Any, None]]
+"""Work beside the jobs, until the event is set: for what must not wait until a job is planned."""
 Check = Callable[[Product, "Settings"], Sequence[Finding]]
 
 
@@ -83,6 +86,7 @@ class Module:
     nav: Sequence[NavItem] = ()
     permissions: Sequence[Permission] = ()
     jobs: Sequence[Job] = ()
+    loops: Sequence[Loop] = ()
     handlers: Mapping[type, Handler] = field(default_factory=dict)
     resolvers: Sequence[Resolver] = ()
     checks: Sequence[Check] = ()

@@ -5,7 +5,7 @@ ada = await kit.sign_in("ada")
 answer = await ada.get("/v1/me/usage")
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,9 +50,13 @@ class AppKit:
         *,
         identity: StandIn | None = None,
         clock: FrozenClock | None = None,
+        ports: Mapping[type, object] | None = None,
         **settings: Any,
     ) -> AsyncIterator[Self]:
-        """Start the application; further keywords are settings. Jobs run only when the test says so."""
+        """Start the application; further keywords are settings, and `ports` stand in place of built ones.
+
+        Jobs run only when the test says so.
+        """
         clock = clock or FrozenClock(START)
         await database.freeze(clock.now())
         values: dict[str, Any] = {
@@ -63,7 +67,7 @@ class AppKit:
             "demo_issuer": identity.url if identity else None,
             **settings,
         }
-        app = create_app(product, Settings(**values), clock=clock, worker=False, log_requests=False)
+        app = create_app(product, Settings(**values), clock=clock, worker=False, log_requests=False, ports=ports)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
             try:

@@ -1,0 +1,207 @@
+"""Writing what a provider says: rows brought up to date, linked to whose they are, and the holder's plan with them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tenantry.kernel import Context, new_id
+
+from .facts import announce_payment, announce_subscription
+from .holding import billing_of, recompute
+from .linking import find_holder
+from .merging import Told, merged_payment, merged_subscription, own_slot
+from .plans import plan_of
+from .queries import catalogue, inbox, owners, payments, subscriptions
+from .rows import Subscription
+from .snapshots import (
+    CustomerSnapshot,
+    ExternalId,
+    PaymentSnapshot,
+    PriceSnapshot,
+    ProductSnapshot,
+    ProviderName,
+    Snapshot,
+    SubscriptionSnapshot,
+)
+
+ONLY = "only"
+"""The slot of the one live subscription of a holder, where the product wants one."""
+
+
+async def apply(
+    ctx: Context,
+    provider: ProviderName,
+    snapshots: Sequence[Snapshot],
+    *,
+    read_at: datetime | None,
+    occurred_at: datetime | None = None,
+) -> bool:
+    """Write snapshots, in their order, in the open unit on the service login.
+
+    `read_at`: when the reading of them began, by the database's time; None for what an event's payload says, which
+    happened `occurred_at`. Answers False when a payload does not decide something: then the object must be read.
+    """
+    now = await inbox.database_now(ctx.db)
+    told = Told(provider, read_at, now)
+    is_sure = True
+    for one in snapshots:
+        match one:
+            case ProductSnapshot():
+                await _product(ctx, provider, one, read_at or occurred_at or now)
+            case PriceSnapshot():
+                await _price(ctx, provider, one, read_at or occurred_at or now)
+            case CustomerSnapshot():
+                if not one.is_deleted:
+                    await find_holder(ctx, provider, customer=one.external_id, named=one.holder_id, email=one.email)
+            case SubscriptionSnapshot():
+                is_sure = await _subscription(ctx, told, one) and is_sure
+            case PaymentSnapshot():
+                is_sure = await _payment(ctx, told, one) and is_sure
+    return is_sure
+
+
+async def link(ctx: Context, row: Subscription, holder: UUID) -> None:
+    """Give a purchase that was nobody's to a holder who is locked in this unit, with what was paid for it."""
+    linked = await _in_slot(ctx, msgspec.structs.replace(row, holder_id=holder))
+    await subscriptions.put_subscription(ctx.db, linked)
+    await _settle(ctx, linked, holder, await inbox.database_now(ctx.db))
+
+
+async def _subscription(ctx: Context, told: Told, snapshot: SubscriptionSnapshot) -> bool:
+    seen = await subscriptions.subscription(ctx.db, told.provider, snapshot.external_id)
+    if seen is not None and seen.holder_id is not None:
+        holder = await owners.lock_by_id(ctx.db, seen.holder_id)
+    else:
+        holder = await find_holder(
+            ctx, told.provider, customer=snapshot.customer, named=snapshot.holder_id, email=snapshot.email
+        )
+    # Again, now that nobody else changes what is the holder's.
+    old = await subscriptions.subscription(ctx.db, told.provider, snapshot.external_id, lock=True)
+    merged = merged_subscription(old, snapshot, told, billing=billing_of(ctx))
+    if merged is None:
+        return False
+    row, is_priced = await _priced(ctx, merged, snapshot.price)
+    row = await _in_slot(ctx, msgspec.structs.replace(row, holder_id=holder))
+    if row != old:
+        await subscriptions.put_subscription(ctx.db, row)
+    if holder is not None:
+        await _settle(ctx, row, holder, told.now)
+    return is_priced
+
+
+async def _settle(ctx: Context, row: Subscription, holder: UUID, now: datetime) -> None:
+    paid = await payments.link_payments(
+        ctx.db, holder, provider=row.provider, subscription=row.external_id, customer=row.customer
+    )
+    await recompute(ctx, holder)
+    await announce_subscription(ctx, holder, row, billing_of(ctx), now)
+    for one in paid:
+        await announce_payment(ctx, holder, one)
+
+
+async def _priced(ctx: Context, row: Subscription, price: ExternalId | None) -> tuple[Subscription, bool]:
+    """The row with the price it says and the plan that this buys; False: the price is not known here yet."""
+    if price is None:
+        return row, True
+    stored = await catalogue.price(ctx.db, row.provider, price)
+    if stored is None:
+        return row, False
+    plan = _plan(ctx, stored)
+    return msgspec.structs.replace(row, price_id=stored.id, plan=plan), True
+
+
+async def _in_slot(ctx: Context, row: Subscription) -> Subscription:
+    """The row in the slot that it may have: what exceeds one live subscription stands beside it."""
+    if row.holder_id is None or billing_of(ctx).several:
+        return msgspec.structs.replace(row, slot=own_slot(row.id))
+    holds = await subscriptions.in_slot(ctx.db, row.holder_id, ONLY)
+    return msgspec.structs.replace(row, slot=ONLY if holds in {None, row.external_id} else own_slot(row.id))
+
+
+async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
+    holder = await _payer(ctx, told, snapshot)
+    old = None
+    if snapshot.external_id is not None:
+        old = await payments.lock_payment(ctx.db, told.provider, snapshot.external_id)
+    elif snapshot.intent is not None:
+        old = await payments.lock_payment_by_intent(ctx.db, told.provider, snapshot.intent)
+    row = merged_payment(old, snapshot, told)
+    if row is None:
+        return False
+    holder = holder or row.holder_id
+    price = None if snapshot.price is None else await catalogue.price(ctx.db, told.provider, snapshot.price)
+    row = msgspec.structs.replace(row, holder_id=holder, price_id=price.id if price else row.price_id)
+    if row != old:
+        await payments.put_payment(ctx.db, row)
+    if holder is not None:
+        await announce_payment(ctx, holder, row)
+    return True
+
+
+async def _payer(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> UUID | None:
+    if snapshot.subscription is not None:
+        of = await subscriptions.subscription(ctx.db, told.provider, snapshot.subscription)
+        if of is not None and of.holder_id is not None:
+            return await owners.lock_by_id(ctx.db, of.holder_id)
+    return await find_holder(
+        ctx, told.provider, customer=snapshot.customer, named=snapshot.holder_id, email=snapshot.email
+    )
+
+
+async def _product(ctx: Context, provider: ProviderName, one: ProductSnapshot, as_of: datetime) -> None:
+    written = await catalogue.put_product(
+        ctx.db,
+        new_id(),
+        provider=provider,
+        external_id=one.external_id,
+        name=one.name,
+        description=one.description,
+        is_active=one.is_active,
+        details=one.details,
+        fetched_at=as_of,
+    )
+    if written:
+        await _replan(ctx, await catalogue.prices_of_product(ctx.db, provider, one.external_id))
+
+
+async def _price(ctx: Context, provider: ProviderName, one: PriceSnapshot, as_of: datetime) -> None:
+    await catalogue.know_product(ctx.db, new_id(), provider=provider, external_id=one.product)
+    written = await catalogue.put_price(
+        ctx.db,
+        new_id(),
+        provider=provider,
+        external_id=one.external_id,
+        product=one.product,
+        lookup=one.lookup,
+        amount_minor=one.amount,
+        currency=one.currency,
+        interval=one.interval,
+        interval_count=one.interval_count,
+        is_active=one.is_active,
+        details=one.details,
+        fetched_at=as_of,
+    )
+    stored = await catalogue.price(ctx.db, provider, one.external_id) if written else None
+    if stored is not None:
+        await _replan(ctx, [stored])
+
+
+async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice]) -> None:
+    """Let subscriptions buy what their price buys now, where the declaration or the metadata have changed."""
+    for one in prices:
+        holders = set(await catalogue.replan(ctx.db, one.id, _plan(ctx, one)))
+        for holder in sorted(holders - {None}, key=str):
+            if holder is not None and await owners.lock_by_id(ctx.db, holder) is not None:
+                await recompute(ctx, holder)
+
+
+def _plan(ctx: Context, price: catalogue.StoredPrice) -> str | None:
+    return plan_of(
+        ctx.product,
+        external_id=price.external_id,
+        lookup=price.lookup,
+        details=price.details,
+        of_product=price.product_details,
+    )

@@ -1,0 +1,138 @@
+"""Products and prices, as the providers have them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import and_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Id, UtcDateTime, Words
+
+from ..models import Prices, Products, Subscriptions
+
+UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a product was read of which only the id is known."""
+
+
+class StoredPrice(msgspec.Struct, frozen=True):
+    """A price with what its product says, which together name a plan."""
+
+    id: UUID
+    external_id: str
+    lookup: str | None
+    details: Mapping[str, str]
+    product_external_id: str
+    product_details: Mapping[str, str]
+
+
+_PRODUCT = ("name", "description", "is_active", "details", "fetched_at")
+_product_insert = insert(Products).values(
+    {name: param(name) for name in ("id", "provider", "external_id", *_PRODUCT)},
+)
+# `<=`: of two that were read in the same moment the later written is the later read, for readers take turns.
+_put_product = statement(
+    _product_insert.on_conflict_do_update(
+        index_elements=["provider", "external_id"],
+        set_={name: _product_insert.excluded[name] for name in _PRODUCT},
+        where=Products.fetched_at <= _product_insert.excluded.fetched_at,
+    )
+)
+_know_product = statement(_product_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"]))
+
+_PRICE = (
+    "product_id", "lookup", "amount_minor", "currency", "interval", "interval_count", "is_active", "details",
+    "fetched_at",
+)  # fmt: skip
+_product_of = (
+    select(Products.id)
+    .where(Products.provider == param("provider", Words()), Products.external_id == param("product", Words()))
+    .scalar_subquery()
+)
+_price_insert = insert(Prices).values(
+    {name: param(name) for name in ("id", "provider", "external_id", *_PRICE[1:])} | {"product_id": _product_of}
+)
+_put_price = statement(
+    _price_insert.on_conflict_do_update(
+        index_elements=["provider", "external_id"],
+        set_={name: _price_insert.excluded[name] for name in _PRICE},
+        where=Prices.fetched_at <= _price_insert.excluded.fetched_at,
+    )
+)
+
+_STORED = (
+    Prices.id, Prices.external_id, Prices.lookup, Prices.details,
+    Products.external_id.label("product_external_id"), Products.details.label("product_details"),
+)  # fmt: skip
+_prices = select(*_STORED).join(Products, Products.id == Prices.product_id)
+_price = statement(
+    _prices.where(Prices.provider == param("provider"), Prices.external_id == param("external_id")), StoredPrice
+)
+_of_product = statement(
+    _prices.where(Products.provider == param("provider"), Products.external_id == param("product")), StoredPrice
+)
+_of_provider = statement(_prices.where(Prices.provider == param("provider")), StoredPrice)
+
+_replan = statement(
+    update(Subscriptions)
+    .where(
+        Subscriptions.price_id == param("price", Id()),
+        Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
+    )
+    .values(plan=param("new_plan", Words()))
+    .returning(Subscriptions.holder_id)
+)
+_absent = and_(
+    Products.provider == param("provider"), Products.fetched_at < param("before", UtcDateTime()), Products.is_active
+)
+_retire_unlisted = statement(update(Products).where(_absent).values(is_active=False))
+
+
+async def put_product(db: Unit, product: UUID, **given: Any) -> bool:
+    """Write a product as it was at `fetched_at`; False when a later reading stands."""
+    return await db.run(_put_product, id=product, **given) == 1
+
+
+async def know_product(db: Unit, product: UUID, *, provider: str, external_id: str) -> None:
+    """Write down that there is such a product, of which nothing else is known yet."""
+    given: dict[str, Any] = {
+        "name": external_id,
+        "description": None,
+        "is_active": False,
+        "details": {},
+        "fetched_at": UNREAD,
+    }
+    await db.run(_know_product, id=product, provider=provider, external_id=external_id, **given)
+
+
+async def put_price(db: Unit, price: UUID, **given: Any) -> bool:
+    """Write a price of a product that is known, as it was at `fetched_at`; False when a later reading stands."""
+    return await db.run(_put_price, id=price, **given) == 1
+
+
+async def price(db: Unit, provider: str, external_id: str) -> StoredPrice | None:
+    """One price."""
+    return await db.one_or_none(_price, provider=provider, external_id=external_id)
+
+
+async def prices_of_product(db: Unit, provider: str, product: str) -> list[StoredPrice]:
+    """The prices of one product."""
+    return await db.rows(_of_product, provider=provider, product=product)
+
+
+async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
+    """All prices of a provider."""
+    return await db.rows(_of_provider, provider=provider)
+
+
+async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None]:
+    """Let the subscriptions to a price buy another plan; whose they are, as far as they changed."""
+    return await db.rows(_replan, price=price_id, new_plan=plan)
+
+
+async def retire_unlisted(db: Unit, provider: str, *, before: datetime) -> int:
+    """Take out of the offer what a whole listing, begun then, did not show."""
+    return await db.run(_retire_unlisted, provider=provider, before=before)

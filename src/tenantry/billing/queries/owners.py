@@ -1,0 +1,126 @@
+"""Whose things are: holders, and what a provider knows them by."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from tenantry.holders.models import Holders
+from tenantry.identity.models import Users
+from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Whole, Words
+from tenantry.kernel.sql import folded, now
+
+from ..models import Customers, Subscriptions
+from ..rows import Subscription
+
+_SUBSCRIPTION = [Subscriptions.__table__.c[name] for name in Subscription.__struct_fields__]
+
+
+class HeldPlan(msgspec.Struct, frozen=True):
+    """A holder as billing last wrote it, and one of its subscriptions, a row for each."""
+
+    plan: str
+    source: str
+    granted: str | None
+    until: datetime | None
+    after: str | None
+    period_start: datetime | None
+    period_end: datetime | None
+    revision: int
+    at: datetime
+
+
+_HELD = (
+    Holders.plan, Holders.plan_source, Holders.granted_plan, Holders.plan_until, Holders.plan_after,
+    Holders.period_start, Holders.period_end, Holders.revision, now().label("at"),
+)  # fmt: skip
+# Whose: first who is known by the customer, then whom our checkout named, then whose proven address it is.
+_locked = select(Holders.id).with_for_update(of=Holders)
+_by_customer = statement(
+    _locked.join(Customers, Customers.holder_id == Holders.id).where(
+        Customers.provider == param("provider"), Customers.external_id == param("customer")
+    )
+)
+_by_id = statement(_locked.where(Holders.id == param("holder")))
+_by_email = statement(
+    _locked.join(Users, Users.id == Holders.user_id).where(
+        folded(Users.email) == folded(param("email")),
+        Users.email_verified_at.is_not(None),
+        Users.deleted_at.is_(None),
+    )
+)
+# A holder that is another customer there already keeps that one; this customer's things are found by their own rows.
+_customer_insert = insert(Customers).values(
+    {name: param(name) for name in ("id", "holder_id", "provider", "external_id", "email")}
+)
+_know_customer = statement(
+    _customer_insert.on_conflict_do_update(
+        index_elements=["holder_id", "provider"],
+        set_={"external_id": _customer_insert.excluded.external_id},
+        where=Customers.external_id.is_(None),
+    )
+)
+_customer_taken = statement(
+    select(Customers.id).where(
+        Customers.provider == param("provider"), Customers.external_id == param("external_id", Words())
+    )
+)
+_held = statement(
+    select(*_HELD, *_SUBSCRIPTION)
+    .outerjoin(Subscriptions, Subscriptions.holder_id == Holders.id)
+    .where(Holders.id == param("holder")),
+    lambda *values: (
+        HeldPlan(*values[: len(_HELD)]),
+        Subscription(*values[len(_HELD) :]) if values[len(_HELD)] is not None else None,
+    ),
+)
+_lapsed = statement(
+    select(Holders.id).where(Holders.plan_until <= now()).order_by(Holders.plan_until).limit(param("limit", Whole()))
+)
+_proven_email = statement(
+    select(Users.email).where(
+        Users.id == param("user"), Users.email_verified_at.is_not(None), Users.deleted_at.is_(None)
+    )
+)
+
+
+async def lock_by_customer(db: Unit, provider: str, customer: str) -> UUID | None:
+    """The holder whom a provider's customer is, locked until the unit ends."""
+    return await db.one_or_none(_by_customer, provider=provider, customer=customer)
+
+
+async def lock_by_id(db: Unit, holder: UUID) -> UUID | None:
+    """A holder, locked until the unit ends; None when it is gone."""
+    return await db.one_or_none(_by_id, holder=holder)
+
+
+async def lock_by_email(db: Unit, email: str) -> UUID | None:
+    """The holder whose person has proven that address, locked until the unit ends."""
+    return await db.one_or_none(_by_email, email=email)
+
+
+async def know_customer(db: Unit, customer: UUID, **given: Any) -> None:
+    """Remember whom a provider's customer is, unless it is known, or the holder is another customer there."""
+    taken = await db.one_or_none(_customer_taken, provider=given["provider"], external_id=given["external_id"])
+    if taken is None:
+        await db.run(_know_customer, id=customer, **given)
+
+
+async def held(db: Unit, holder: UUID) -> tuple[HeldPlan, list[Subscription]] | None:
+    """A holder with all its subscriptions, in one statement; None when it is gone."""
+    rows = await db.rows(_held, holder=holder)
+    return (rows[0][0], [one for _, one in rows if one is not None]) if rows else None
+
+
+async def lapsed(db: Unit, *, limit: int) -> list[UUID]:
+    """Holders whose plan has ended and has not been written down."""
+    return await db.rows(_lapsed, limit=limit)
+
+
+async def proven_email(db: Unit, user: UUID) -> str | None:
+    """A person's address, where it is proven."""
+    return await db.one_or_none(_proven_email, user=user)

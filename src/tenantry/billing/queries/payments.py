@@ -1,0 +1,94 @@
+"""Payments, as the providers have them, and the facts that were announced."""
+
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Id, Words
+
+from ..models import BillingFacts, Payments
+from ..rows import Payment
+
+_PAYMENT = [Payments.__table__.c[name] for name in Payment.__struct_fields__]
+_payment_by_id = statement(
+    select(*_PAYMENT)
+    .where(Payments.provider == param("provider"), Payments.external_id == param("external_id", Words()))
+    .with_for_update(),
+    Payment,
+)
+_payment_by_intent = statement(
+    select(*_PAYMENT)
+    .where(Payments.provider == param("provider"), Payments.intent == param("intent", Words()))
+    .with_for_update(),
+    Payment,
+)
+_PAYMENT_WRITTEN = [name for name in Payment.__struct_fields__ if name != "created_at"]
+_payment_insert = insert(Payments).values({name: param(name) for name in _PAYMENT_WRITTEN})
+_put_payment = statement(
+    _payment_insert.on_conflict_do_update(
+        index_elements=["provider", "external_id"],
+        set_={
+            name: _payment_insert.excluded[name]
+            for name in _PAYMENT_WRITTEN
+            if name not in {"id", "provider", "external_id"}
+        },
+    )
+)
+_add_fact = statement(
+    insert(BillingFacts)
+    .values(fact=param("fact"), holder_id=param("holder"))
+    .on_conflict_do_nothing(index_elements=["fact"])
+)
+_link_payments = statement(
+    update(Payments)
+    .where(
+        Payments.holder_id.is_(None),
+        Payments.provider == param("provider"),
+        or_(
+            Payments.subscription_external_id == param("subscription", Words()),
+            Payments.customer == param("customer", Words()),
+        ),
+    )
+    .values(holder_id=param("holder", Id()))
+    .returning(*_PAYMENT),
+    Payment,
+)
+_payment = statement(
+    select(*_PAYMENT).where(Payments.provider == param("provider"), Payments.external_id == param("external_id")),
+    Payment,
+)
+
+
+async def lock_payment(db: Unit, provider: str, external_id: str) -> Payment | None:
+    """One payment; nobody else changes it before the unit ends."""
+    return await db.one_or_none(_payment_by_id, provider=provider, external_id=external_id)
+
+
+async def lock_payment_by_intent(db: Unit, provider: str, intent: str) -> Payment | None:
+    """The same, by the charge's side of it."""
+    return await db.one_or_none(_payment_by_intent, provider=provider, intent=intent)
+
+
+async def put_payment(db: Unit, row: Payment) -> None:
+    """Write a payment, new or changed."""
+    await db.run(_put_payment, **{name: getattr(row, name) for name in _PAYMENT_WRITTEN})
+
+
+async def add_fact(db: Unit, fact: str, holder: UUID) -> bool:
+    """Write a fact down; False when it stands already, and what follows from it was done."""
+    return await db.run(_add_fact, fact=fact, holder=holder) == 1
+
+
+async def link_payments(
+    db: Unit, holder: UUID, *, provider: str, subscription: str | None, customer: str | None
+) -> list[Payment]:
+    """Give a holder the payments of its subscription and customer that were nobody's."""
+    given = {"provider": provider, "subscription": subscription, "customer": customer}
+    return await db.rows(_link_payments, holder=holder, **given)
+
+
+async def payment(db: Unit, provider: str, external_id: str) -> Payment | None:
+    """One payment."""
+    return await db.one_or_none(_payment, provider=provider, external_id=external_id)

@@ -1,0 +1,72 @@
+"""Reading an object from its provider and writing what it is: one reader at a time, and no unit open meanwhile."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+from tenantry.kernel import Context, new_id
+from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
+
+from .applying import apply
+from .errors import ProviderAway
+from .providers import BillingProvider, BillingProviders
+from .queries import inbox, owners
+from .snapshots import ExternalId, ObjectKind
+
+LOCK_SECONDS = 60
+"""Longer than a provider may take to answer; who dies while reading keeps others waiting for so long at most."""
+
+
+async def read_now(ctx: Context, provider: BillingProvider, kind: ObjectKind, external_id: ExternalId) -> bool:
+    """Read an object and write it, with all that is waiting to be read of it settled; False: somebody reads it now.
+
+    The reading begins after the lock is had: whatever was told before it, the answer is at least as new. Raises
+    `ProviderAway`; then nothing was written.
+    """
+    lease = new_id()
+    async with ctx.service() as working:
+        read_at = await inbox.lock(working.db, provider.name, kind, external_id, lease, seconds=LOCK_SECONDS)
+        told = await inbox.open_of_object(working.db, provider.name, kind, external_id) if read_at else []
+    if read_at is None:
+        return False
+    try:
+        snapshots = await provider.read(kind, external_id)
+        async with ctx.service() as working:
+            if not await inbox.still_locked(working.db, provider.name, kind, external_id, lease):
+                return False
+            await apply(working, provider.name, snapshots, read_at=read_at)
+            await inbox.finish(working.db, told)
+            await inbox.unlock(working.db, lease)
+    except BaseException:
+        # Not left to its end: the next one need not wait. What cannot be said now ends by itself.
+        with suppress(DatabaseConflict, DatabaseUnavailable):
+            async with ctx.service(single=True) as working:
+                await inbox.unlock(working.db, lease)
+        raise
+    return True
+
+
+async def refresh(ctx: Context, holder_id: UUID, *, older_than: timedelta, budget_seconds: float) -> None:
+    """Read those of a holder's live subscriptions again that were read longer ago; no unit is open.
+
+    However many ask at once, each is read once. What the budget does not suffice for, or the provider does not answer,
+    stays as it was.
+    """
+    async with ctx.service(writes=False) as reading:
+        found = await owners.held(reading.db, holder_id)
+    if found is None:
+        return
+    was, subscriptions = found
+    providers = ctx.port(BillingProviders)
+    stale = [
+        (provider, one.external_id)
+        for one in subscriptions
+        if one.ended_at is None
+        and (one.fetched_at is None or one.fetched_at <= was.at - older_than)
+        and (provider := providers.get(one.provider)) is not None
+    ]
+    with suppress(TimeoutError, ProviderAway, DatabaseConflict):
+        async with asyncio.timeout(budget_seconds):
+            for provider, external_id in stale:
+                await read_now(ctx, provider, "subscription", external_id)
