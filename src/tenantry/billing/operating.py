@@ -1,0 +1,78 @@
+"""What operators do: look at events, let them be worked on again, bring everything in line, give purchases to people.
+
+A door beside the room's own, for commands and the operator's pages.
+"""
+
+from uuid import UUID
+
+from tenantry.kernel import Context
+
+from .claims import claim_for
+from .inbox import Bell
+from .providers import BillingProvider, BillingProviders
+from .queries import inbox, owners, subscriptions
+from .queries.inbox import EventCount, ListedEvent
+from .rows import Subscription
+from .sync import Drift, Report, sync
+
+LAST = UUID(int=2**128 - 1)
+FIRST = UUID(int=0)
+
+
+def configured(ctx: Context, name: str | None = None) -> list[BillingProvider]:
+    """The providers that can be asked, or the one of that name; none when it is not declared or not configured."""
+    return [one for one in ctx.port(BillingProviders) if name in {None, one.name}]
+
+
+async def events(
+    ctx: Context, *, status: str | None = None, before: UUID | None = None, limit: int = 50
+) -> tuple[list[EventCount], list[ListedEvent]]:
+    """How many events stand where, and a page of them, newest first. No unit is open."""
+    async with ctx.service(writes=False) as reading:
+        page = await inbox.page(reading.db, status=status, before=before or LAST, limit=limit)
+        return await inbox.counts(reading.db), page
+
+
+async def replay(ctx: Context, event_id: UUID) -> bool:
+    """Let an event be worked on again, whatever became of it; False when there is none that can be."""
+    async with ctx.service() as working:
+        found = await inbox.replay(working.db, event_id)
+    ctx.port(Bell).ring()
+    return found
+
+
+async def replay_dead(ctx: Context) -> int:
+    """The same for all that died; answers how many."""
+    async with ctx.service() as working:
+        found = await inbox.replay_dead(working.db)
+    ctx.port(Bell).ring()
+    return found
+
+
+async def unlinked(ctx: Context, *, after: UUID = FIRST, limit: int = 50) -> list[Subscription]:
+    """Purchases that are nobody's, oldest first. No unit is open."""
+    async with ctx.service(writes=False) as reading:
+        return await subscriptions.unlinked(reading.db, after=after, limit=limit)
+
+
+async def claim(ctx: Context, subscription_id: UUID, email: str, *, reason: str) -> Subscription | None:
+    """Give such a purchase to the person with that proven address; None when there is no such person.
+
+    Raises `SubscriptionNotFound` for a purchase that is somebody's.
+    """
+    async with ctx.service() as working:
+        holder = await owners.lock_by_email(working.db, email)
+        return None if holder is None else await claim_for(working, subscription_id, holder, reason=reason)
+
+
+__all__ = [
+    "Drift",
+    "Report",
+    "claim",
+    "configured",
+    "events",
+    "replay",
+    "replay_dead",
+    "sync",
+    "unlinked",
+]

@@ -1,0 +1,174 @@
+"""`tenantry billing`: what the payment providers told, and bringing the database in line with them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+
+from tenantry.billing import operating
+from tenantry.billing.operating import Report
+from tenantry.kernel import Context, Problem
+from tenantry.kernel.context import system_context
+
+from .declaration import DEFAULT, ProductArgument, read_ready
+from .failures import Failure
+from .output import as_json, note, plain
+from .preparing import running
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
+T = TypeVar("T")
+JSON = Annotated[bool, typer.Option("--json", help="Answer with JSON.")]
+Product = ProductArgument
+SHOWN_MAX = 50
+
+
+@app.callback()
+def _billing() -> None:
+    """Bring billing in line with the providers, and look at their events."""
+
+
+@app.command("sync")
+def sync_billing(
+    product: Product = DEFAULT,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what differs.")] = False,
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    json: JSON = False,
+) -> None:
+    """List all that the providers have, say what differs here, and repair it. Run again, nothing differs.
+
+    Every night the server does so by itself.
+    """
+
+    async def run(ctx: Context) -> list[Report]:
+        found = operating.configured(ctx, provider)
+        if not found:
+            raise Failure("No payment provider can be asked.", "Set its key; `tenantry check` names the setting.")
+        return [await operating.sync(ctx, one, dry_run=dry_run) for one in found]
+
+    reports = _run(product, run)
+    if json:
+        as_json({"dry_run": dry_run, "providers": [_report(one) for one in reports]})
+        return
+    for one in reports:
+        seen = ", ".join(f"{count} {kind}s" for kind, count in sorted(one.seen.items())) or "nothing"
+        plain(f"{one.provider}: {seen}; {len(one.drift)} {'differ' if dry_run else 'differed, repaired'}.")
+        for drift in one.drift[:SHOWN_MAX]:
+            plain(f"    {drift.kind} {drift.external_id}: {drift.difference}")
+        if len(one.drift) > SHOWN_MAX:
+            plain(f"    and {len(one.drift) - SHOWN_MAX} more; --json lists them.")
+
+
+@app.command("events")
+def list_events(
+    product: Product = DEFAULT,
+    *,
+    status: Annotated[str | None, typer.Option(help="received, waiting, done, ignored or dead.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to show.")] = 20,
+    json: JSON = False,
+) -> None:
+    """Count the events by how they stand, and show the newest with their ids and what kept them from being done.
+
+    A dead one has failed twelve times. `tenantry billing replay` lets it be tried again.
+    """
+    found, page = _run(product, lambda ctx: operating.events(ctx, status=status, limit=limit))
+    if json:
+        counts = [{"provider": one.provider, "status": one.status, "count": one.count} for one in found]
+        as_json({"counts": counts, "items": [_event(one) for one in page]})
+        return
+    for one in sorted(found, key=lambda one: (one.provider, one.status)):
+        plain(f"{one.provider}: {one.status} {one.count}")
+    for each in page:
+        plain(f"{each.id}  {each.provider}  {each.event}  {each.object_id or '-'}  {each.status}")
+        if each.last_error:
+            plain(f"    after {each.attempts} attempts: {each.last_error}")
+
+
+@app.command("replay")
+def replay_event(
+    event: Annotated[
+        UUID | None, typer.Argument(metavar="[ID]", help="An event's id, as `tenantry billing events` shows it.")
+    ] = None,
+    product: Annotated[str, typer.Option(help="The product: a Python file or a blueprint.")] = DEFAULT,
+    *,
+    dead: Annotated[bool, typer.Option("--dead", help="All that died.")] = False,
+    json: JSON = False,
+) -> None:
+    """Let an event be worked on again, whatever became of it: what it names is read from the provider once more."""
+    if (event is None) != dead:
+        raise Failure("Name one event, or say --dead.", "See `tenantry billing events --status dead`.")
+
+    async def run(ctx: Context) -> int:
+        return await operating.replay_dead(ctx) if event is None else int(await operating.replay(ctx, event))
+
+    count = _run(product, run)
+    if event is not None and not count:
+        raise Failure(f"There is no event {event} that could be replayed.", "See `tenantry billing events`.")
+    if json:
+        as_json({"replayed": count})
+    else:
+        plain(f"{count} will be worked on again by the server, or by `tenantry jobs run`.")
+
+
+@app.command("unlinked")
+def list_unlinked(product: Product = DEFAULT, *, json: JSON = False) -> None:
+    """Show the purchases that are nobody's: made outside of this product, by an address that nobody here has proven."""
+    found = _run(product, operating.unlinked)
+    if json:
+        keys = ("id", "provider", "external_id", "customer", "email", "plan", "status")
+        as_json({"items": [{key: _text(getattr(one, key)) for key in keys} for one in found]})
+        return
+    for one in found:
+        plain(f"{one.id}  {one.provider}  {one.external_id}  {one.plan or '-'}  {one.status}  {one.email or '-'}")
+    if not found:
+        plain("Every purchase is somebody's.")
+
+
+@app.command("claim")
+def claim_purchase(
+    subscription: Annotated[UUID, typer.Argument(metavar="ID", help="As `tenantry billing unlinked` shows it.")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose it is: an address that is proven.")],
+    product: Product = DEFAULT,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
+) -> None:
+    """Give a purchase that is nobody's to a person."""
+
+    async def run(ctx: Context) -> object:
+        return await operating.claim(ctx, subscription, email, reason=reason)
+
+    if _run(product, run) is None:
+        raise Failure(f"Nobody here has proven the address {email}.", "They sign in and confirm it first.")
+    note(f"Subscription {subscription} is {email}'s.")
+
+
+def _run(product: str, action: Callable[[Context], Awaitable[T]]) -> T:
+    declared, settings = read_ready(product)
+    if declared.billing is None:
+        raise Failure("This product has no billing.", "Declare it: Product(..., billing=Billing([Stripe()])).")
+
+    async def run() -> T:
+        async with running(declared, settings) as runtime:
+            return await action(system_context(runtime))
+
+    try:
+        return asyncio.run(run())
+    except Problem as problem:
+        raise Failure(problem.detail or problem.title, "What was done until then stays; try again.") from problem
+
+
+def _report(one: Report) -> dict[str, Any]:
+    drift = [{"kind": each.kind, "id": each.external_id, "difference": each.difference} for each in one.drift]
+    return {"provider": one.provider, "seen": dict(one.seen), "drift": drift}
+
+
+def _event(one: Any) -> dict[str, Any]:
+    return {name: _text(getattr(one, name)) for name in one.__struct_fields__}
+
+
+def _text(value: Any) -> Any:
+    if value is None or isinstance(value, int | str):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
