@@ -9,12 +9,18 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from sqlalchemy import insert
 
 from tenantry import Billing, Google, Meter, Plan, Price, Product, Stripe
 from tenantry.billing import BillingProviders
+from tenantry.billing.events import PaymentRefunded, PaymentSucceeded, SubscriptionStarted
 from tenantry.billing.queries import owners
 from tenantry.billing.worker import drain
+from tenantry.identity.models import Users
+from tenantry.kernel import Context, Module
 from tenantry.kernel.clock import FrozenClock
+from tenantry.kernel.database import param, statement
+from tenantry.kernel.jobs import plan_periodic
 from tenantry.testing import AppKit
 from tenantry.testing.kit import START
 
@@ -51,16 +57,42 @@ def truth(clock: FrozenClock) -> Truth:
 
 
 @pytest.fixture
-async def paid(start: Callable[..., Awaitable[AppKit]], clock: FrozenClock, truth: Truth) -> AppKit:
+def announced() -> list[object]:
+    """What billing announced. A unit that was rolled back announced it too; no test here makes one after that."""
+    return []
+
+
+def listening(announced: list[object]) -> Module:
+    async def hear(_ctx: Context, event: object) -> None:
+        announced.append(event)
+
+    return Module("listening", handlers=dict.fromkeys((PaymentSucceeded, PaymentRefunded, SubscriptionStarted), hear))
+
+
+@pytest.fixture
+async def paid(
+    start: Callable[..., Awaitable[AppKit]], clock: FrozenClock, truth: Truth, announced: list[object]
+) -> AppKit:
     """The application, whose payment provider is the truth."""
-    return await start(paid_product(), clock=clock, ports={BillingProviders: BillingProviders({"fake": truth})})
+    return await start(
+        paid_product(modules=[listening(announced)]),
+        clock=clock,
+        ports={BillingProviders: BillingProviders({"fake": truth})},
+    )
+
+
+_add_user = statement(insert(Users).values(id=param("id"), email=param("email")))
 
 
 class Paying:
     """What a test does with an application that is paid."""
 
-    def __init__(self, kit: AppKit, truth: Truth) -> None:
-        self.kit, self.truth = kit, truth
+    def __init__(self, kit: AppKit, truth: Truth, announced: list[object]) -> None:
+        self.kit, self.truth, self.announced = kit, truth, announced
+
+    @staticmethod
+    async def add_user(ctx: Context, user: UUID, email: str) -> None:
+        await ctx.db.run(_add_user, id=user, email=email)
 
     async def deliver(self, *events: Event) -> list[httpx2.Response]:
         """Hand events in, one after the other; each must be taken."""
@@ -75,6 +107,11 @@ class Paying:
         while ran := await drain(self.kit.runtime):
             total += ran
         return total
+
+    async def run_periodic(self) -> None:
+        """Do what the clock wants done now."""
+        await plan_periodic(self.kit.runtime)
+        await self.kit.run_jobs()
 
     async def holder_of(self, browser: httpx2.AsyncClient) -> UUID:
         """The id of a signed-in person's own holder."""
@@ -92,5 +129,5 @@ class Paying:
 
 
 @pytest.fixture
-async def paying(paid: AppKit, truth: Truth) -> Paying:
-    return Paying(paid, truth)
+async def paying(paid: AppKit, truth: Truth, announced: list[object]) -> Paying:
+    return Paying(paid, truth, announced)

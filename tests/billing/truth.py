@@ -88,7 +88,7 @@ class Truth:
 
     def hint(self, body: bytes, headers: Mapping[str, str], *, now: datetime) -> Hint:
         expected = hmac.new(SECRET, body, sha256).hexdigest()
-        if not hmac.compare_digest(expected, headers.get("x-fake-signature", "")):
+        if not hmac.compare_digest(expected.encode(), headers.get("x-fake-signature", "").encode()):
             raise SignatureRefused
         try:
             event = json.loads(body)

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tenantry.kernel import Context, new_id
@@ -11,18 +11,26 @@ from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from .applying import apply
 from .errors import ProviderAway
 from .providers import BillingProvider, BillingProviders
-from .queries import inbox, owners
+from .queries import inbox, owners, subscriptions
 from .snapshots import ExternalId, ObjectKind
 
 LOCK_SECONDS = 60
 """Longer than a provider may take to answer; who dies while reading keeps others waiting for so long at most."""
 
 
-async def read_now(ctx: Context, provider: BillingProvider, kind: ObjectKind, external_id: ExternalId) -> bool:
-    """Read an object and write it, with all that is waiting to be read of it settled; False: somebody reads it now.
+async def read_now(
+    ctx: Context,
+    provider: BillingProvider,
+    kind: ObjectKind,
+    external_id: ExternalId,
+    *,
+    unless_since: datetime | None = None,
+) -> bool:
+    """Read an object and write it, with all that is waiting to be read of it settled; False: it was not read.
 
-    The reading begins after the lock is had: whatever was told before it, the answer is at least as new. Raises
-    `ProviderAway`; then nothing was written.
+    Then somebody else reads it now, or has read this subscription since `unless_since`. The reading begins after the
+    lock is had: whatever was told before it, the answer is at least as new. Raises `ProviderAway`; then nothing was
+    written.
     """
     lease = new_id()
     async with ctx.service() as working:
@@ -31,6 +39,9 @@ async def read_now(ctx: Context, provider: BillingProvider, kind: ObjectKind, ex
     if read_at is None:
         return False
     try:
+        if unless_since is not None and await _was_read(ctx, provider, external_id, unless_since):
+            await _unlock(ctx, lease)
+            return False
         snapshots = await provider.read(kind, external_id)
         async with ctx.service() as working:
             if not await inbox.still_locked(working.db, provider.name, kind, external_id, lease):
@@ -41,10 +52,20 @@ async def read_now(ctx: Context, provider: BillingProvider, kind: ObjectKind, ex
     except BaseException:
         # Not left to its end: the next one need not wait. What cannot be said now ends by itself.
         with suppress(DatabaseConflict, DatabaseUnavailable):
-            async with ctx.service(single=True) as working:
-                await inbox.unlock(working.db, lease)
+            await _unlock(ctx, lease)
         raise
     return True
+
+
+async def _unlock(ctx: Context, lease: UUID) -> None:
+    async with ctx.service(single=True) as working:
+        await inbox.unlock(working.db, lease)
+
+
+async def _was_read(ctx: Context, provider: BillingProvider, external_id: ExternalId, since: datetime) -> bool:
+    async with ctx.service(writes=False) as reading:
+        found = await subscriptions.subscription(reading.db, provider.name, external_id)
+    return found is not None and found.fetched_at is not None and found.fetched_at >= since
 
 
 async def refresh(ctx: Context, holder_id: UUID, *, older_than: timedelta, budget_seconds: float) -> None:
@@ -57,11 +78,11 @@ async def refresh(ctx: Context, holder_id: UUID, *, older_than: timedelta, budge
         found = await owners.held(reading.db, holder_id)
     if found is None:
         return
-    was, subscriptions = found
+    was, rows = found
     providers = ctx.port(BillingProviders)
     stale = [
         (provider, one.external_id)
-        for one in subscriptions
+        for one in rows
         if one.ended_at is None
         and (one.fetched_at is None or one.fetched_at <= was.at - older_than)
         and (provider := providers.get(one.provider)) is not None
@@ -69,4 +90,4 @@ async def refresh(ctx: Context, holder_id: UUID, *, older_than: timedelta, budge
     with suppress(TimeoutError, ProviderAway, DatabaseConflict):
         async with asyncio.timeout(budget_seconds):
             for provider, external_id in stale:
-                await read_now(ctx, provider, "subscription", external_id)
+                await read_now(ctx, provider, "subscription", external_id, unless_since=was.at)

@@ -63,13 +63,19 @@ async def sync(ctx: Context, provider: BillingProvider, *, dry_run: bool = False
 
 
 async def sync_products(ctx: Context, provider: BillingProvider) -> bool:
-    """Read what a provider sells; False when another process does so now. The rows stay as they are on failure."""
-    lease = new_id()
+    """Read what a provider sells; False when another process does so now, or has since this was called.
+
+    The rows stay as they are on failure.
+    """
+    lease, asked = new_id(), ctx.clock.now()
     async with ctx.service() as working:
         began = await inbox.lock(working.db, provider.name, "products", EVERYTHING, lease, seconds=CATALOGUE_SECONDS)
+        newest = await catalogue.newest(working.db, provider.name)
     if began is None:
         return False
     try:
+        if newest is not None and newest >= asked:
+            return False
         async for read_at, page in _pages(ctx, provider, "product"):
             async with ctx.service() as working:
                 await apply(working, provider.name, page, read_at=read_at)

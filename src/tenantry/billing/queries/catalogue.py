@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.kernel.database import Unit, param, statement
@@ -76,6 +76,14 @@ _of_product = statement(
 )
 _of_provider = statement(_prices.where(Prices.provider == param("provider")), StoredPrice)
 
+_newest = statement(
+    select(func.max(Products.fetched_at)).where(Products.provider == param("provider"), Products.is_active)
+)
+_is_sold = statement(
+    select(Products.is_active).where(
+        Products.provider == param("provider"), Products.external_id == param("external_id", Words())
+    )
+)
 _replan = statement(
     update(Subscriptions)
     .where(
@@ -131,6 +139,18 @@ async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
 async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None]:
     """Let the subscriptions to a price buy another plan; whose they are, as far as they changed."""
     return await db.rows(_replan, price=price_id, new_plan=plan)
+
+
+async def newest(db: Unit, provider: str) -> datetime | None:
+    """When something that is on offer was read last."""
+    found: datetime | None = await db.one(_newest, provider=provider)
+    return found
+
+
+async def is_sold(db: Unit, provider: str, external_id: str) -> bool | None:
+    """Whether a product is on offer; None when nobody knows of it."""
+    found: bool | None = await db.one_or_none(_is_sold, provider=provider, external_id=external_id)
+    return found
 
 
 async def retire_unlisted(db: Unit, provider: str, *, before: datetime) -> int:
