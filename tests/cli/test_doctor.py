@@ -222,9 +222,11 @@ def test_a_login_that_may_too_much_is_found(spoiling, problem, seeded, settings,
 def test_connections_that_fail_are_found_without_their_passwords(seeded, settings, tenantry):
     wrong = {name: address.replace("secret@", "hunter2@") for name, address in settings.items()}
     wrong["TENANTRY_OWNER_URL"] = settings["TENANTRY_OWNER_URL"]
+    wrong["TENANTRY_DIRECT_URL"] = wrong["TENANTRY_SERVICE_URL"]
     answer = tenantry("doctor", "--json", **wrong)
     assert answer.status == 1
-    assert {"TENANTRY_DATABASE_URL", "TENANTRY_SERVICE_URL"} == {one["where"] for one in answer.json["findings"]}
+    places = {one["where"] for one in answer.json["findings"]}
+    assert places == {"TENANTRY_DATABASE_URL", "TENANTRY_SERVICE_URL", "TENANTRY_DIRECT_URL"}
     assert figures(answer, "tables")  # what the owner sees is told all the same
     plain = tenantry("doctor", **wrong)
     for said in (answer.out, answer.err, plain.out, plain.err):
@@ -286,17 +288,23 @@ def test_a_file_with_dangling_rows_free_pages_and_another_journal_is_found(seede
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
-def test_a_damaged_file_is_found(seeded, settings, tenantry, sql):
+@pytest.mark.parametrize("root_of", ["ix_holders_plan", "sqlite_schema"])
+def test_a_damaged_file_is_found(root_of, seeded, settings, tenantry, sql):
     sql("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode = DELETE")
     path = file_of(settings)
     with closing(sqlite3.connect(path)) as connection:
-        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_holders_plan'").fetchone()[0]
+        found = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [root_of]).fetchone()
     with path.open("r+b") as file:
-        file.seek((root - 1) * 4096 + 3)
-        file.write(b"\x00\x00")  # the index says that it is empty
+        if found:
+            file.seek((found[0] - 1) * 4096 + 3)
+            file.write(b"\x00\x00")  # the index says that it is empty
+        else:
+            file.seek(100)  # the first page's own head, behind the file's
+            file.write(b"\xff" * 12)
     answer = tenantry("doctor", "--json", **settings)
     assert answer.status == 1
     assert any("The file is damaged" in one for one in found_by(answer, "database"))
+    assert "restore a backup" in tenantry("doctor", **settings).err
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -24,7 +24,7 @@ from .stored import Asked, look_at_rows, unknown_plans
 
 SECONDS = 10.0
 SECONDS_OF_CHECK = 3.0
-_LOGINS = {"api": "database_url", "service": "service_url", "owner": "owner_url"}
+_LOGINS = {"api": "database_url", "service": "service_url", "owner": "owner_url", "direct": "direct_url"}
 _INSTALL = (
     "pg_stat_statements is not installed, so nobody counts statements. Set shared_preload_libraries = "
     "'pg_stat_statements' in postgresql.conf, restart PostgreSQL, and run in this database as a superuser: "

@@ -25,6 +25,7 @@ from .stored import Asked, look_at_rows, unknown_plans
 FREE_SHARE, FREE_PAGES = 0.25, 1000
 ROWS_MANY = 10_000
 _PLACE = "TENANTRY_DATABASE_URL"
+_RESTORE = "Stop the server, keep a copy of the file, and restore a backup."
 _NO_DBSTAT = "Pages of each table are not told: this SQLite was built without dbstat."
 _NO_STATEMENTS = "SQLite counts neither statements nor the use of indexes; /metrics has how long requests take."
 
@@ -77,25 +78,24 @@ async def _look(database: SqliteDatabase, product: Product) -> tuple[list[Findin
 
 def _find_in_file(state: FileState, database: SqliteDatabase) -> Iterator[Finding]:
     for damage in state.damage:
-        fix = "Stop the server, keep a copy of the file, and restore a backup."
-        yield Finding("error", "database", f"The file is damaged: {damage}.", fix)
+        yield Finding("error", "database", f"The file is damaged: {damage}.", _RESTORE)
     for table, rows in state.dangling.items():
         are = "1 row refers" if rows == 1 else f"{rows} rows refer"
-        fix = f"PRAGMA foreign_key_check({table}) lists them; they were written with foreign keys switched off."
+        fix = f"The pragma foreign_key_check({table}) lists them; they were written with foreign keys switched off."
         yield Finding("error", f"database.{table}", f"{are} to rows that are not there.", fix)
     if state.journal_mode != "wal":
         problem = f"Its journal mode is {state.journal_mode}, not WAL: readers and writers wait for each other."
         yield Finding("warning", "database", problem, "Start the server: it sets the mode, which stays.")
     if state.free_pages >= FREE_PAGES and state.free_pages > FREE_SHARE * state.pages:
         problem = f"{state.free_pages} of {state.pages} pages are free."
-        yield Finding("warning", "database", problem, f"Give them back: sqlite3 {database.path} VACUUM")
+        yield Finding("warning", "database", problem, f"Give them back: sqlite3 {database.path} 'VACUUM'")
 
 
 def _find_unanalyzed(figures: list[TableFigures], database: SqliteDatabase) -> Iterator[Finding]:
     for one in figures:
         if one.rows >= ROWS_MANY and not one.analyzed:
             problem = f"It has {one.rows} rows and was never analyzed: SQLite guesses which index to use."
-            yield Finding("warning", f"database.{one.table}", problem, f"Run: sqlite3 {database.path} ANALYZE")
+            yield Finding("warning", f"database.{one.table}", problem, f"Run: sqlite3 {database.path} 'ANALYZE'")
 
 
 def _figures(state: FileState, figures: list[TableFigures]) -> list[Sheet]:
@@ -112,7 +112,10 @@ def _figures(state: FileState, figures: list[TableFigures]) -> list[Sheet]:
 
 def _unreadable(database: SqliteDatabase, error: Exception) -> Finding:
     said = getattr(error, "internal", None) or str(error)
-    if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_CORRUPT"):
+        return Finding("error", "database", f"The file is damaged: {said}.", _RESTORE)
+    if name == "SQLITE_NOTADB":
         said = "it is no SQLite database"
     fix = "Name another file, or look whether this user may read it and write beside it."
     return Finding("error", _PLACE, f"{database.path} cannot be read: {said}.", fix)
