@@ -34,7 +34,9 @@ def find_other_revision(found: frozenset[str], product: Product) -> Finding | No
 
 def find_differences(present: set[Thing], product: Product, kind: str) -> list[Finding]:
     """Everything declared that the database lacks, and policies that nobody declared: each is an error."""
-    own = [table for one in product.modules if isinstance(one, Module) for table in one.tables]
+    # What is no table is told by `tenantry check`.
+    modules = (one for one in product.modules if isinstance(one, Module))
+    own = [table for one in modules for table in one.tables if hasattr(table, "__table__")]
     wanted = expected(tables_of(own), kind)
     gone = {thing.table for thing in wanted if thing.kind == TABLE and thing not in present}
     missing = {

@@ -28,10 +28,10 @@ _GUARD = re.compile(r"CREATE (TRIGGER|POLICY) (\w+) ")
 def tables_of(own: Iterable[type[Any]] = ()) -> list[Table]:
     """The package's tables, and the `own` ones of a product's modules. Every room's models must have been imported."""
     package = __name__.partition(".")[0]
-    classes = [mapper.class_ for mapper in Base.registry.mappers]
-    ours = {one.__table__ for one in classes if one.__module__.partition(".")[0] == package}
-    wanted = ours | {one.__table__ for one in own}
-    return [table for table in Base.metadata.sorted_tables if table in wanted]
+    mapped = [mapper.class_ for mapper in Base.registry.mappers]
+    ours = [one for one in mapped if one.__module__.partition(".")[0] == package]
+    found: set[Table] = {one.__table__ for one in (*ours, *own)}
+    return sorted(found, key=lambda table: table.name)
 
 
 def expected(tables: Iterable[Table], kind: str) -> dict[Thing, str]:
