@@ -64,6 +64,7 @@ async def test_a_provider_that_is_away_changes_nothing_and_is_told(paying):
     with pytest.raises(ProviderAway):
         await sync(paying.kit.system, paying.truth)
     assert await paying.plan_of(holder) == "pro"
+    await paying.kit.move(seconds=1)
     with pytest.raises(ProviderAway):
         await sync_products(paying.kit.system, paying.truth)
     # The lock was let go: the next need not wait for its end.

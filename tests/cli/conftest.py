@@ -4,11 +4,12 @@ import asyncio
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ import pytest
 
 from tenantry.cli import run
 from tenantry.testing import PostgresServer
+
+# What other tests keep: `from house.rules.live import ...`.
+sys.path.append(str(Path(__file__).parents[1]))
 
 PATIENCE_SECONDS = 10.0
 PROGRAM = str(Path(sys.executable).with_name("tenantry"))
@@ -250,6 +254,32 @@ def settings(database_kind: str, request: pytest.FixtureRequest, tenantry: Tenan
     found: dict[str, str] = request.getfixturevalue("addresses")
     assert tenantry("db", "init", **found).status == 0
     return found
+
+
+@pytest.fixture
+def every_row(
+    fetch: Callable[[str, str], list[tuple[object, ...]]],
+) -> Callable[[dict[str, str]], dict[str, list[str]]]:
+    """All rows of all tables, as text, in both databases: `every_row(settings)`."""
+
+    def on_sqlite(path: str) -> dict[str, list[str]]:
+        with closing(sqlite3.connect(path)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            return {name: sorted(map(str, connection.execute(f'SELECT * FROM "{name}"'))) for (name,) in names}
+
+    def on_postgresql(owner: str) -> dict[str, list[str]]:
+        tables = fetch(owner, "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'tenantry')")
+        return {
+            f"{schema}.{name}": sorted(str(row) for (row,) in fetch(owner, f'SELECT t::text FROM {schema}."{name}" t'))
+            for schema, name in tables
+        }
+
+    def read(settings: dict[str, str]) -> dict[str, list[str]]:
+        if "TENANTRY_OWNER_URL" in settings:
+            return on_postgresql(settings["TENANTRY_OWNER_URL"])
+        return on_sqlite(settings["TENANTRY_DATABASE_URL"].removeprefix("sqlite:///"))
+
+    return read
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """`tenantry check`: everything at once, with a status and a form for scripts."""
 
+from pathlib import Path
+
 import pytest
 
 BROKEN = """\
@@ -81,3 +83,59 @@ def test_no_secret_is_shown(product, tenantry):
     answer = tenantry("check", TENANTRY_DATABASE_URL="postgresql://ada:hunter2@/", TENANTRY_SECRET_KEYS="hunter3")
     assert answer.status == 1
     assert "hunter" not in answer.err + answer.out
+
+
+RETIRED = """\
+from tenantry import Google, Meter, Plan, Product
+requests = Meter("requests", per="day")
+gold = Plan("gold", price=900, limits={requests: 50})
+product = Product("Acme", sign_in=[Google()], plans=[Plan("free", price=0, limits={requests: 5}), gold])
+"""
+
+
+def stored_plans(answer):
+    """What is said of the database, and the findings about stored plans."""
+    told = [one["problem"] for one in answer.json["findings"] if one["where"] == "database.plans"]
+    return answer.json["stored_plans"], told
+
+
+def test_a_stored_plan_that_is_not_declared_is_found_where_a_database_is(settings, empty_folder, tenantry):
+    path = empty_folder / "product.py"
+    path.write_text(RETIRED)
+    assert tenantry("db", "migrate", **settings).status == 0
+    assert tenantry("seed", **settings).status == 0
+    compared = {"compared": True, "skipped": None}
+    assert stored_plans(tenantry("check", "--json", **settings)) == (compared, [])
+    assert "not compared" not in tenantry("check", **settings).out
+
+    path.write_text(RETIRED.replace('"gold"', '"silver"'))
+    answer = tenantry("check", "--json", **settings)
+    # The server starts all the same, so it is no error.
+    assert (answer.status, answer.json["ok"]) == (0, True)
+    problem = 'The stored plan "gold" is not declared; 1 holder is on it and has the limits of "free".'
+    assert stored_plans(answer) == (compared, [problem])
+    assert problem in tenantry("check", **settings).err
+
+    path.write_text(RETIRED.replace("limits={requests: 50}", "limits={requests: 50}, is_active=False"))
+    assert stored_plans(tenantry("check", "--json", **settings)) == (compared, [])
+
+
+def test_without_a_schema_stored_plans_are_not_compared(product, settings, tenantry):
+    answer = tenantry("check", **settings)
+    assert (answer.status, "Stored plans were not compared" in answer.out) == (0, True)
+    assert "tenantry doctor" in answer.out
+    said, told = stored_plans(tenantry("check", "--json", **settings))
+    assert (said["compared"], told) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://ada:hunter2@127.0.0.1:9/shop", "sqlite:///product.py", "sqlite:///none/test.db"]
+)
+def test_without_a_database_that_answers_nothing_is_wrong(address, product, tenantry):
+    service = {"TENANTRY_SERVICE_URL": address.replace("ada", "service")} if address.startswith("post") else {}
+    answer = tenantry("check", "--json", TENANTRY_DATABASE_URL=address, **service)
+    assert answer.status == 0
+    said, told = stored_plans(answer)
+    assert (said["compared"], bool(said["skipped"]), told) == (False, True, [])
+    assert "hunter2" not in answer.out + answer.err
+    assert not Path("none").exists()

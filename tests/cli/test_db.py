@@ -1,11 +1,14 @@
 """`tenantry db` on both databases: forward, back, anew; what production refuses; what a person is told."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from house.rules.live import differences, schema_of
+from tenantry.kernel.database.migrating import upgrade
 from tenantry.migrations import HEAD
 
 
@@ -38,6 +41,21 @@ def test_forward_back_and_anew(settings, tenantry, fetch):
     assert tenantry("db", "migrate", "--to", "0001", **settings).status == 0
     assert tenantry("db", "reset", "--yes", **settings).status == 0
     assert tenantry("db", "current", **settings).status == 0
+
+
+def test_f_04_to_migrate_again_changes_nothing(settings, tenantry, every_row):
+    url = settings.get("TENANTRY_OWNER_URL", settings["TENANTRY_DATABASE_URL"])
+    assert tenantry("db", "migrate", **settings).status == 0
+    assert tenantry("seed", "crypto_data", **settings).status == 0
+    schema, rows = asyncio.run(schema_of(url)), every_row(settings)
+    assert "usage_counters.holder_id column" in schema
+    for to in ([], ["--to", HEAD], ["--yes"]):
+        again = tenantry("db", "migrate", *to, **settings)
+        assert (again.status, "nothing is to be done" in again.out) == (0, True)
+    # As the steps themselves run them, without the look before.
+    asyncio.run(upgrade(url))
+    assert differences(schema, asyncio.run(schema_of(url))) == []
+    assert every_row(settings) == rows
 
 
 def test_push_makes_what_migrations_make(settings, tenantry, fetch):

@@ -5,6 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from tenantry.blueprints import NAMES
+
 
 def everything(settings, fetch):
     """What demo data consists of, in both databases."""
@@ -35,6 +37,17 @@ def test_makes_people_with_a_past_and_twice_is_once(settings, tenantry, fetch):
     second = tenantry("seed", "crypto_data", **settings)
     assert (second.status, "was there already" in second.out) == (0, True)
     assert everything(settings, fetch) == before
+
+
+@pytest.mark.parametrize("blueprint", NAMES)
+def test_p_17_a_second_run_changes_no_row_of_any_table(blueprint, settings, tenantry, every_row):
+    assert tenantry("db", "migrate", **settings).status == 0
+    assert tenantry("seed", blueprint, **settings).status == 0
+    before = every_row(settings)
+    assert sum(map(len, before.values())) > 60
+    again = tenantry("seed", blueprint, **settings)
+    assert (again.status, "was there already" in again.out) == (0, True)
+    assert every_row(settings) == before
 
 
 def test_an_sqlite_file_is_made_for_it(product, tenantry):

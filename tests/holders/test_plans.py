@@ -1,5 +1,7 @@
 """Plans are mirrored from the declaration; holders are put on them."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from tenantry.holders import HolderNotFound, PlanUnknown, by_id, by_user, open_f
 from tenantry.holders.models import Holders, Plans
 from tenantry.identity.models import Users
 from tenantry.kernel import Context, new_id
+from tenantry.kernel.clock import FrozenClock
 from tenantry.kernel.context import Actor, Origin
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.failures import CheckViolation, ForeignKeyViolation, UniqueViolation
@@ -32,6 +35,7 @@ _stored = statement(
     ).order_by(Plans.position, Plans.name),
     lambda *row: row,
 )
+_touched = statement(select(Plans.name, Plans.updated_at), lambda *row: row)
 _holders = statement(select(Holders.id))
 _counters = statement(select(UsageCounters.used))
 
@@ -50,6 +54,11 @@ async def new_holder(kit: AppKit) -> tuple[UUID, UUID]:
 async def stored(kit: AppKit) -> dict[str, Any]:
     async with kit.system.service(writes=False) as ctx:
         return {row[0]: row[1:] for row in await ctx.db.rows(_stored)}
+
+
+async def touched(kit: AppKit) -> dict[str, Any]:
+    async with kit.system.service(writes=False) as ctx:
+        return dict(await ctx.db.rows(_touched))
 
 
 async def test_plans_are_mirrored_as_declared_and_again_the_same(start: Any) -> None:
@@ -83,6 +92,52 @@ async def test_a_plan_that_is_no_longer_declared_is_retired_and_comes_back(start
     back: AppKit = await start(product(FREE, PRO))
     assert (await stored(back))["pro"][2:5] == ({"requests": 50, "exports": None}, [], True)
     assert (await decide(back.system, holder, requests)).limit == 50
+
+
+async def test_a_start_tells_once_who_is_on_a_plan_that_is_not_declared(
+    start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    kit: AppKit = await start(product(FREE, PRO, TEAM))
+    for plan in ("pro", "pro", "team"):
+        _, holder = await new_holder(kit)
+        async with kit.system.service() as ctx:
+            await set_plan(ctx, holder, plan, source="admin", reason="bought")
+    assert "plans.unknown" not in caplog.text
+    await start(product(FREE, TEAM))
+    assert caplog.text.count("plans.unknown") == 1
+    assert "'holders': {'pro': 2}" in caplog.text
+    assert "'limits_of': 'free'" in caplog.text
+
+
+async def test_a_retired_plan_without_holders_is_not_told(start: Any, caplog: pytest.LogCaptureFixture) -> None:
+    await start(product(FREE, PRO))
+    await start(product(FREE))
+    assert "plans.unknown" not in caplog.text
+
+
+async def test_a_start_touches_no_row_that_says_it_already(start: Any) -> None:
+    kit: AppKit = await start(product(FREE, PRO, TEAM))
+    await start(product(FREE, PRO))
+    before = await touched(kit)
+    for declared, changed in (((FREE, PRO), set()), ((FREE, replace(PRO, price=1000)), {"pro"})):
+        later: AppKit = await start(product(*declared), clock=FrozenClock(kit.clock.now() + timedelta(hours=1)))
+        after = await touched(later)
+        assert {name for name, at in after.items() if at != before[name]} == changed
+
+
+async def test_an_inactive_plan_is_kept_by_its_holders_with_its_limits(start: Any) -> None:
+    kit: AppKit = await start(product(FREE, PRO))
+    user, holder = await new_holder(kit)
+    async with kit.system.service() as ctx:
+        await set_plan(ctx, holder, "pro", source="admin", reason="bought")
+    later: AppKit = await start(product(FREE, replace(PRO, is_active=False)))
+    async with later.system.service(writes=False) as ctx:
+        found = await by_user(ctx.db, user)
+        offered = [one.name for one in await plans(ctx.db) if one.is_active]
+    assert found is not None
+    assert (found.plan, found.revision) == ("pro", 2)
+    assert offered == ["free"]
+    assert (await decide(later.system, holder, requests)).limit == 50
 
 
 async def test_a_plan_is_set_with_a_reason_and_a_higher_revision(start: Any) -> None:

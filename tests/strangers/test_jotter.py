@@ -1,5 +1,7 @@
 """Somebody's own tables behave like ours: one's own rows, never the neighbour's, all or nothing, on both databases."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -7,11 +9,15 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
+from tenantry import Product
 from tenantry.holders.models import Holders
 from tenantry.identity.models import Users
+from tenantry.kernel import Settings
 from tenantry.kernel.database import statement
-from tenantry.testing import AppKit
+from tenantry.operations import examine
+from tenantry.testing import AppKit, TestDatabase
 
+LOST = "The index ix_notes_holder_id_notebook_id is missing"
 HOLDERS = statement(select(Users.email, Holders.id).join(Holders, Holders.user_id == Users.id), lambda *row: row)
 
 
@@ -94,3 +100,41 @@ async def test_row_level_security_alone_keeps_the_tenants_apart(jotter, ada):
             await connection.execute("UPDATE notes SET holder_id = id")
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def settings(database: TestDatabase) -> Settings:
+    return Settings(database_url=database.api_url, service_url=database.service_url, owner_url=database.owner_url)
+
+
+async def as_owner(database: TestDatabase, sql: str) -> None:
+    if database.owner_url is None:
+        with closing(sqlite3.connect(database.api_url.removeprefix("sqlite:///"))) as connection, connection:
+            connection.execute(sql)
+        return
+    connection: Any = await asyncpg.connect(database.owner_url)
+    await connection.execute(sql)
+    await connection.close()
+
+
+async def test_the_doctor_misses_an_index_of_their_own_and_its_way_out_works(
+    product: Product, settings: Settings, database: TestDatabase
+) -> None:
+    async def errors() -> list[Any]:
+        return [one for one in (await examine(product, settings)).findings if one.level == "error"]
+
+    assert await errors() == []
+    await as_owner(database, "DROP INDEX ix_notes_holder_id_notebook_id")
+    (found,) = await errors()
+    assert (found.where, found.problem.startswith(LOST)) == ("database.notes", True)
+    await as_owner(database, found.fix.removeprefix("Run as the owner: "))
+    assert await errors() == []
+
+
+async def test_the_doctor_finds_another_revision_where_the_module_is_left_out(
+    product: Product, settings: Settings
+) -> None:
+    # Its tables are in the metadata still; what is told is the revision, not that everything differs.
+    without = Product(product.name, sign_in=product.sign_in, plans=product.plans)
+    found = await examine(without, settings)
+    assert ["at revision" in one.problem for one in found.findings if one.level == "error"] == [True]

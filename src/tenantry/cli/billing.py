@@ -65,7 +65,7 @@ def sync_billing(
 def list_events(
     product: Product = DEFAULT,
     *,
-    status: Annotated[str | None, typer.Option(help="received, waiting, done, ignored or dead.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only those: received, waiting, done, ignored or dead.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to show.")] = 20,
     json: JSON = False,
 ) -> None:

@@ -1,13 +1,16 @@
 """`tenantry check`: everything that is wrong, at once."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from tenantry.operations import Comparison, compare_stored_plans
+
 from .declaration import DEFAULT, ProductArgument, find_everything
 from .environment import read_environment
-from .output import as_json, plain, show_findings
+from .output import as_json, plain, show_findings, summary
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -20,28 +23,24 @@ def check(
 ) -> None:
     """Say everything that is wrong with a product and the settings. No database is needed.
 
-    Ends with status 1 when there is an error; warnings alone are status 0.
+    If one is there and answers, the plans it holds are compared with the declared ones; `tenantry doctor` looks
+    into all of it. Ends with status 1 when there is an error; warnings alone are status 0.
     """
-    declared, findings = find_everything(product, read_environment())
-    errors = sum(one.level == "error" for one in findings)
+    read, findings = find_everything(product, read_environment())
+    stored = asyncio.run(compare_stored_plans(*read)) if read else Comparison(skipped="something cannot be read")
+    findings += stored.findings
+    errors = any(one.level == "error" for one in findings)
     if json:
         answer = {
             "ok": not errors,
-            "product": declared and declared.name,
+            "product": read and read[0].name,
             "findings": [asdict(one) for one in findings],
+            "stored_plans": {"compared": not stored.skipped, "skipped": stored.skipped or None},
         }
         as_json(answer)
     else:
         show_findings(findings)
-        plain(_summary(declared.name if declared else product, errors, len(findings) - errors))
+        plain(summary(read[0].name if read else product, findings))
+        if stored.skipped:
+            plain(f"Stored plans were not compared: {stored.skipped}. `tenantry doctor` looks into the database.")
     raise typer.Exit(1 if errors else 0)
-
-
-def _summary(name: str, errors: int, warnings: int) -> str:
-    if not errors and not warnings:
-        return f"{name}: nothing to complain about."
-    return f"{name}: {_counted(errors, 'error')}, {_counted(warnings, 'warning')}."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

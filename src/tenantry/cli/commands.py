@@ -22,6 +22,7 @@ class Commands(LazyGroup):
         "new": "Make a folder with a product to start from.",
         "run": "Serve a product: pages and API.",
         "check": "Say everything that is wrong with a product and the settings.",
+        "doctor": "Look into the database: what is wrong with it, and its figures.",
         "seed": "Put demo data into a development database.",
         "db": "Make, migrate and inspect the database.",
         "openapi": "Print the description of the API.",

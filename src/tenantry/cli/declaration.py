@@ -74,13 +74,13 @@ def read_ready(name: str) -> tuple[Product, Settings]:
     return product, settings
 
 
-def find_everything(name: str, environment: Mapping[str, str]) -> tuple[Product | None, list[Finding]]:
-    """The product, if it can be read, and all there is to say about it and the settings; nothing is raised."""
+def find_everything(name: str, environment: Mapping[str, str]) -> tuple[tuple[Product, Settings] | None, list[Finding]]:
+    """Product and settings, if both can be read, and all there is to say about them; nothing is raised."""
     try:
         product, settings = read_both(name, environment)
     except Refused as refused:
         return None, list(refused.findings)
-    return product, check(product, settings)
+    return (product, settings), check(product, settings)
 
 
 def refuse_errors(findings: list[Finding]) -> None:

@@ -1,7 +1,7 @@
 """What commands print: answers on standard output, what is wrong on standard error."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from rich.console import Console
@@ -46,6 +46,18 @@ def show_findings(findings: Iterable[Finding]) -> None:
         head = f"[bold {colour}]{one.level}:[/] [bold]{escape(one.where)}[/]: {escape(one.problem)}"
         console.print(head, soft_wrap=True, highlight=False)
         console.print(f"{margin}{escape(one.fix)}", soft_wrap=True, highlight=False)
+
+
+def summary(name: str, findings: Collection[Finding]) -> str:
+    """How many findings there are, in a sentence."""
+    if not findings:
+        return f"{name}: nothing to complain about."
+    errors = sum(one.level == "error" for one in findings)
+    return f"{name}: {_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _console(*, stderr: bool = False) -> Console:

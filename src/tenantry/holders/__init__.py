@@ -1,8 +1,9 @@
 """Who holds a plan, its quotas and keys: a user, or a trial workspace."""
 
-from .actions import mirror_plans, open_for_user, set_period, set_plan
+from .actions import open_for_user, set_period, set_plan
 from .errors import HolderNotFound, PlanUnknown
 from .events import PeriodChanged, PlanChanged
+from .mirroring import mirror_plans
 from .models import of_my_holders
 from .queries import by_id, by_user, plans
 

@@ -1,26 +1,15 @@
 """What is done with holders and plans."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
 from tenantry.kernel.context import Holder
-from tenantry.product import Plan
 
 from . import queries
 from .errors import HolderNotFound, PlanUnknown
 from .events import PeriodChanged, PlanChanged
-
-
-async def mirror_plans(ctx: Context) -> None:
-    """Write the declaration's plans into the database; what it no longer declares stays, retired."""
-    product = ctx.product
-    for position, plan in enumerate(product.plans):
-        await queries.mirror(ctx.db, _row(plan, position))
-    default = product.default
-    await queries.retire(ctx.db, known=[plan.name for plan in product.plans], limits=_limits(default))
 
 
 async def open_for_user(ctx: Context, user_id: UUID) -> UUID:
@@ -60,21 +49,3 @@ async def set_period(ctx: Context, holder_id: UUID, start: datetime | None, end:
         raise HolderNotFound
     await ctx.emit(PeriodChanged(holder_id, holder.revision))
     return holder
-
-
-def _row(plan: Plan, position: int) -> dict[str, Any]:
-    price = plan.priced
-    return {
-        "name": plan.name,
-        "display_name": plan.display_name,
-        "price_minor": price.amount if price else None,
-        "currency": price.currency if price else "USD",
-        "limits": _limits(plan),
-        "features": list(plan.features),
-        "is_active": plan.is_active,
-        "position": position,
-    }
-
-
-def _limits(plan: Plan) -> dict[str, int | None]:
-    return {limit.name: value for limit, value in plan.limits.items()}

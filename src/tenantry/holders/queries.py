@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tenantry.kernel.context import Holder
@@ -25,26 +25,55 @@ class StoredPlan(msgspec.Struct, frozen=True):
     limits: dict[str, int | None]
 
 
+class HeldPlan(msgspec.Struct, frozen=True):
+    """A stored plan whole, and how many holders are on it."""
+
+    name: str
+    display_name: str
+    price_minor: int | None
+    currency: str
+    limits: dict[str, int | None]
+    features: list[str]
+    is_active: bool
+    position: int
+    holders: int
+
+
 _PLAN_COLUMNS = (
     "name", "display_name", "price_minor", "currency", "limits", "features", "is_active", "position",
 )  # fmt: skip
 
 _mirror_insert = upsert(Plans).values({name: param(name) for name in _PLAN_COLUMNS})
+_mirrored = {name: _mirror_insert.excluded[name] for name in _PLAN_COLUMNS if name != "name"}
 _mirror = statement(
     _mirror_insert.on_conflict_do_update(
         index_elements=["name"],
-        set_={name: _mirror_insert.excluded[name] for name in _PLAN_COLUMNS if name != "name"},
+        set_=_mirrored,
+        # Every start writes; a row that says it already is not touched.
+        where=or_(*(Plans.__table__.c[name].is_distinct_from(value) for name, value in _mirrored.items())),
     )
 )
 
 # A plan that left the declaration keeps its holders; they get the default plan's limits until somebody moves them.
+_default_limits = param("limits", Json())
 _retire = statement(
     update(Plans)
-    .where(~any_of(Plans.name, param("known", TextList())))
-    .values(is_active=False, limits=param("limits", Json()))
+    .where(
+        ~any_of(Plans.name, param("known", TextList())),
+        or_(Plans.is_active, Plans.limits.is_distinct_from(_default_limits)),
+    )
+    .values(is_active=False, limits=_default_limits)
 )
 
 _plans = statement(select(Plans.name, Plans.is_active, Plans.limits).order_by(Plans.position, Plans.name), StoredPlan)
+
+_count = select(func.count()).select_from(Holders).where(Holders.plan == Plans.name).scalar_subquery()
+_held = statement(
+    select(*(Plans.__table__.c[name] for name in _PLAN_COLUMNS), _count.label("holders")).order_by(
+        Plans.position, Plans.name
+    ),
+    HeldPlan,
+)
 
 _COLUMNS = (
     Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end,
@@ -125,6 +154,11 @@ async def retire(db: Unit, *, known: list[str], limits: dict[str, int | None]) -
 async def plans(db: Unit) -> list[StoredPlan]:
     """Every stored plan, offered ones and retired ones."""
     return await db.rows(_plans)
+
+
+async def held(db: Unit) -> list[HeldPlan]:
+    """Every stored plan, and how many holders are on it."""
+    return await db.rows(_held)
 
 
 async def create(db: Unit, holder: UUID, *, user_id: UUID, plan: str) -> None:

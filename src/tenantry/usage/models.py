@@ -35,7 +35,9 @@ class UsageCounters(Touched, Base):
         CheckConstraint("quota > 0", name="quota_counted"),
         CheckConstraint("used >= 0 AND leased >= 0 AND overrun >= 0", name="units_counted"),
         CheckConstraint("used + leased <= quota", name="within_quota"),
+        # By their holder the key leads. These two are for all holders: windows by their end, and one meter's windows.
         Index("ix_usage_counters_window_end", "window_end"),
+        Index("ix_usage_counters_meter_window_start", "meter", "window_start"),
     )
 
 

@@ -23,7 +23,7 @@ from .failures import (
     UniqueViolation,
     Unstorable,
 )
-from .sqlite_file import Moment, connect, make_file
+from .sqlite_file import Moment, connect, connect_to_read, make_file
 from .units import Identity, Records, Unit
 
 PATIENCE_SECONDS = 5.0
@@ -66,6 +66,13 @@ class SqliteDatabase:
             self.writer = self.connect()
             self.reader = self.connect()
         except (sqlite3.Error, OSError) as error:
+            raise DatabaseUnavailable(internal=f"{self.path}: {error}") from error
+
+    async def open_to_read(self) -> None:
+        """Open a file that is there for reading units only: it is not made, and nothing in it is changed."""
+        try:
+            self.reader = connect_to_read(self.path, self.moment)
+        except sqlite3.Error as error:
             raise DatabaseUnavailable(internal=f"{self.path}: {error}") from error
 
     async def close(self) -> None:

@@ -55,6 +55,14 @@ def connect(path: Path, clock: Clock, *, durable: bool = True) -> sqlite3.Connec
     return connection
 
 
+def connect_to_read(path: Path, clock: Clock) -> sqlite3.Connection:
+    """A connection that can only read, to a file that is there; `sqlite3.OperationalError` when it is not."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=1)
+    register_functions(connection, clock)
+    return connection
+
+
 def data_version(connection: sqlite3.Connection) -> int:
     """A number that is another one whenever anybody else, in this process or not, has committed to the file."""
     version: int = connection.execute("PRAGMA data_version").fetchall()[0][0]

@@ -1205,6 +1205,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("usage_counters", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_counters_meter_window_start", ["meter", "window_start"], unique=False)
         batch_op.create_index("ix_usage_counters_window_end", ["window_end"], unique=False)
 
     op.create_table(
@@ -1999,6 +2000,7 @@ def downgrade() -> None:
     op.drop_table("usage_gauges")
     with op.batch_alter_table("usage_counters", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_counters_window_end")
+        batch_op.drop_index("ix_usage_counters_meter_window_start")
 
     op.drop_table("usage_counters")
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
