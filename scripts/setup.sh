@@ -53,7 +53,8 @@ pip() {
 
 install() {
     if [ -n "$UV" ]; then
-        "$UV" pip install --quiet --python $here "$@"
+        # Compiled as pip does it: else every start of a program compiles anew where nothing may be written later.
+        "$UV" pip install --quiet --compile-bytecode --python $here "$@"
     else
         pip install "$@"
     fi

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from tenantry.identity.models import Accounts
 from tenantry.kernel.database import param, statement
+from tenantry.kernel.trust import trusted
 from tenantry.testing import AppKit
 
 HTML = {"accept": "text/html"}
@@ -18,7 +19,7 @@ account_of = statement(select(Accounts.id).where(Accounts.user_id == param("user
 
 async def consent(url: str, person: str) -> str:
     """Let a person say yes at any of the stand-ins; answers the path of our callback with its query."""
-    async with httpx2.AsyncClient() as provider:
+    async with httpx2.AsyncClient(verify=trusted()) as provider:
         consented = await provider.get(f"{url}&login_hint={person}&login={person}")
     back = urlsplit(consented.headers["location"])
     return f"{back.path}?{back.query}"

@@ -32,6 +32,7 @@ from tenantry.kernel.problems import (
     TooLarge,
     UnsupportedMediaType,
     WrongHost,
+    all_problems,
     with_common,
 )
 from tenantry.kernel.raw_input import repeatable_queries
@@ -185,13 +186,14 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
     for router in routers:
         # Appended, not included: an included router is searched as a branch of its own.
         app.router.routes.extend(router.routes)
+    known = {problem.code: problem for problem in all_problems()}
     pages = {id(route) for module in modules for page in module.pages for route in page.routes}
     for route in app.routes:
         if isinstance(route, APIRoute):
             route.include_in_schema = route.include_in_schema and id(route) not in pages
             # What the frame and the parser may answer to any request, beside the route's own word.
             common = dict.fromkeys((*problems_of(route.dependant, runtime.resolvers), *COMMON_PROBLEMS))
-            route.responses = with_common(route.responses, *common)
+            route.responses = with_common(route.responses, common, known)
 
 
 def _add_pages(app: FastAPI, settings: Settings, own: Sequence[Path]) -> None:

@@ -86,18 +86,19 @@ def problems(*classes: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def with_common(
-    responses: Mapping[int | str, dict[str, Any]], *common: type[Problem]
+    responses: Mapping[int | str, dict[str, Any]], common: Iterable[type[Problem]], known: Mapping[str, type[Problem]]
 ) -> dict[int | str, dict[str, Any]]:
-    """What a route answers by its own word, and what any route may answer; those of one status together."""
-    known = {cls.code: cls for cls in all_problems()}
-    found = {**problems(*common), **responses}
-    for status in responses.keys() & problems(*common).keys():
-        content = responses[status].get("content", {}).get(MEDIA_TYPE)
-        if content is not None:
-            codes = content["schema"]["properties"]["code"]["enum"]
-            own = [known[code] for code in codes]
-            found |= problems(*own, *(cls for cls in common if cls.status == status))
-    return found
+    """What a route answers by its own word, and what any route may answer; those of one status together.
+
+    `known` are all problems by their code.
+    """
+    by_status: dict[int, list[type[Problem]]] = {}
+    for cls in common:
+        by_status.setdefault(cls.status, []).append(cls)
+    found: dict[int | str, dict[str, Any]] = {
+        status: _joined(responses.get(status), classes, known) for status, classes in sorted(by_status.items())
+    }
+    return found | {status: own for status, own in responses.items() if status not in found}
 
 
 def all_problems(package: str | None = None) -> list[type[Problem]]:
@@ -113,6 +114,18 @@ def _below(parent: type[Problem]) -> Iterable[type[Problem]]:
     for cls in parent.__subclasses__():
         yield cls
         yield from _below(cls)
+
+
+def _joined(
+    own: dict[str, Any] | None, classes: list[type[Problem]], known: Mapping[str, type[Problem]]
+) -> dict[str, Any]:
+    if own is None:
+        return _documented(classes)
+    content = own.get("content", {}).get(MEDIA_TYPE)
+    codes = [] if content is None else content["schema"]["properties"]["code"]["enum"]
+    missing = [cls for cls in classes if cls.code not in codes]
+    # Modules keep their routes: what one application has added, the next one of the process finds there.
+    return own if content is None or not missing else _documented([*(known[code] for code in codes), *missing])
 
 
 def _documented(classes: list[type[Problem]]) -> dict[str, Any]:

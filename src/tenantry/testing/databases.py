@@ -54,8 +54,12 @@ class TestDatabase:
             return
         await self._as_owner(
             "SET session_replication_role = replica; "
-            "DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
-            "AND tablename <> 'tenantry_schema' LOOP EXECUTE format('DELETE FROM %I', t); END LOOP; END $$"
+            # Those that were never written to are left out. TRUNCATE takes five times as long: it makes new files.
+            "DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relname <> 'tenantry_schema' "
+            # A partitioned table holds nothing itself; its partitions may be in another schema.
+            "AND relnamespace = 'public'::regnamespace "
+            "AND (relkind = 'p' OR relkind = 'r' AND pg_relation_size(oid) > 0) "
+            "LOOP EXECUTE format('DELETE FROM %s', t); END LOOP; END $$"
         )
 
     async def _as_owner(self, sql: str) -> None:

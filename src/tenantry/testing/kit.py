@@ -21,6 +21,7 @@ from tenantry.kernel.clock import FrozenClock
 from tenantry.kernel.context import system_context
 from tenantry.kernel.jobs import run_due
 from tenantry.kernel.runtime import Runtime
+from tenantry.kernel.trust import trusted
 from tenantry.product import Product
 
 from .databases import TestDatabase
@@ -112,7 +113,7 @@ class AppKit:
 
     async def consent(self, person: str, started: httpx2.Response) -> str:
         """Let a person consent at the provider; answers the path of our callback with its query."""
-        async with httpx2.AsyncClient() as provider:
+        async with httpx2.AsyncClient(verify=trusted()) as provider:
             consented = await provider.get(started.headers["location"] + f"&login_hint={person}")
         back = urlsplit(consented.headers["location"])
         return f"{back.path}?{back.query}"

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .charts import bar_chart, bars_alone, sparkline
+from .compiled import compiled_templates
 from .csrf import safe_return_path
 from .filters import Formats
 from .layout import THEMES, Layout, Link, Theme
@@ -183,6 +184,7 @@ def _environment(loader: ChoiceLoader, words: Translator, static: StaticAssets) 
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=compiled_templates(words.locale),
         extensions=["jinja2.ext.i18n"],
     )
     install: Any = environment

@@ -7,6 +7,7 @@ import gzip
 import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -41,14 +42,15 @@ class Asset:
     media_type: str
     version: str
 
-    @classmethod
-    def of(cls, name: str, body: bytes) -> "Asset":
-        """Hash, type and compress a file's bytes."""
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def of(name: str, body: bytes) -> "Asset":
+        """Hash, type and compress a file's bytes; once a process, for every application that it makes."""
         suffix = Path(name).suffix.lower()
         media_type = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         worth_it = len(body) >= _GZIP_BYTES_MIN and (media_type.startswith("text/") or suffix in {".svg", ".json"})
         packed = gzip.compress(body, 9, mtime=0) if worth_it else b""
-        return cls(body, packed, media_type, sha256(body).hexdigest()[:8])
+        return Asset(body, packed, media_type, sha256(body).hexdigest()[:8])
 
 
 class StaticAssets:

@@ -7,6 +7,8 @@ import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
+from tenantry.kernel.trust import trusted
+
 from ..errors import ProviderAnswerInvalid
 from .base import Registration
 from .http import ANSWER_BYTES_MAX, TIMEOUT_SECONDS
@@ -25,6 +27,7 @@ def oauth_client(registration: Registration, *, scope: str) -> AsyncOAuth2Client
         timeout=TIMEOUT_SECONDS,
         follow_redirects=False,
         event_hooks={"response": [_bounded]},
+        verify=trusted(),
     )
     client.register_compliance_hook("access_token_response", _form_as_json)
     return client

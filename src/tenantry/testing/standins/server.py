@@ -34,6 +34,8 @@ class StandIn:
         family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         # Bound here, so that a taken port is the caller's error and not a message in another thread.
         self._socket = socket.create_server((host, port), family=family)
+        # asyncio does it only for a socket that names its protocol; else a second write waits 40 ms for an ACK.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.host = host
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://[{host}]:{self.port}" if address.version == 6 else f"http://{host}:{self.port}"
