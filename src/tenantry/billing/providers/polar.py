@@ -164,7 +164,9 @@ class PolarProvider:
                 answer = await self._ask("GET", path)
                 if answer.status in {404, 422}:
                     raise SubscriptionNotFound(internal=f"polar: {_reason(answer)}")
-                return _resuming(_good(answer))
+                document = _good(answer)
+                _understood("subscription", document, ExternalId(path.rpartition("/")[2]))
+                return _resuming(document)
 
     async def _checkout(self, wanted: CheckoutPage) -> str:
         product = await self._product_of(wanted.price)
