@@ -184,6 +184,7 @@ class LemonSqueezyReading:
         self, folder: str, query: Mapping[str, str] | None = None, *, of_store: bool = True
     ) -> AsyncIterator[dict[str, list[_Resource]]]:
         store = {"filter[store_id]": self._store} if of_store and self._store else {}
+        before: object = None
         for page in range(1, PAGES_MAX):
             asked = {**store, **(query or {}), "page[size]": "100", "page[number]": str(page)}
             document = good(await self.ask("GET", f"/v1/{folder}", query=asked))
@@ -193,6 +194,9 @@ class LemonSqueezyReading:
             yield {"data": objects(data), "included": objects(at(document, "included"))}
             if not data or page >= last:
                 return
+            if data == before:
+                break
+            before = data
         raise ProviderAway(internal=f"lemonsqueezy: {folder} does not end")
 
 

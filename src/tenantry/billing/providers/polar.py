@@ -213,6 +213,7 @@ class PolarProvider:
         return self._products.get(price)
 
     async def _pages(self, path: str, query: Mapping[str, str]) -> AsyncIterator[list[dict[str, Any]]]:
+        before: object = None
         for number in range(1, PAGES_MAX):
             asked = {**query, "limit": str(PAGE_SIZE), "page": str(number)}
             document = _good(await self._ask("GET", path, query=asked))
@@ -222,6 +223,9 @@ class PolarProvider:
             yield objects(items)
             if not items or number >= last:
                 return
+            if items == before:
+                break
+            before = items
         raise ProviderAway(internal=f"polar: {path} does not end")
 
     async def _ask(
