@@ -30,7 +30,7 @@ def start_lemonsqueezy(
 ) -> SellerStandIn:
     """Start it; LEMONSQUEEZY_KEY is its only key, STORE its only store.
 
-    `prices`: cents a month by the slug of a variant; once, where it ends so. Acts: `pay` (checkout), `renew`, `fail`,
+    `prices`: cents a month by the slug of a variant; once, where it ends so. Acts: `pay` (checkout, email), `renew`, `fail`,
     `recover`, `end`, `touch` with a quantity (subscription), `refund` (order or invoice, amount), `reprice` (variant,
     cents).
     """

@@ -80,13 +80,14 @@ class LemonSqueezyWorld(Seller):
             self.tell(event, found)
         return found
 
-    def pay(self, checkout: str) -> dict[str, Any]:
+    def pay(self, checkout: str, email: str | None = None) -> dict[str, Any]:
+        """Pay; `email`, under another address than the one that was filled in."""
         page = self.kept["checkouts"][checkout]["attributes"]
         variant = self.kept["variants"][str(page["variant_id"])]
         price = self._prices_of(variant["id"])[-1]
         buyer, renews = page["checkout_data"], price["attributes"]["category"] == "subscription"
         is_trial = renews and not page["checkout_options"].get("skip_trial")
-        who = self._buyer(buyer.get("email") or "buyer@example.com")
+        who = self._buyer(email or buyer.get("email") or "buyer@example.com")
         total = 0 if is_trial else price["attributes"]["unit_price"]
         item = {"variant_id": int(variant["id"]), "price_id": int(price["id"]), "price": total}
         number = len(self.kept["orders"]) + 1
