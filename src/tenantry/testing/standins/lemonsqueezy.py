@@ -30,9 +30,9 @@ def start_lemonsqueezy(
 ) -> SellerStandIn:
     """Start it; LEMONSQUEEZY_KEY is its only key, STORE its only store.
 
-    `prices`: cents a month by the slug of a variant; once, where it ends so. Acts: `pay` (checkout, email), `renew`, `fail`,
-    `recover`, `end`, `touch` with a quantity (subscription), `refund` (order or invoice, amount), `reprice` (variant,
-    cents).
+    `prices`: cents a month by the slug of a variant; once, where it ends so. Acts: `pay` (checkout, email of who pays
+    under another one), `renew`, `fail`, `recover`, `end`, `touch` with a quantity (subscription), `refund` (order or
+    invoice, amount), `reprice` (variant, cents).
     """
     return SellerStandIn(_LemonSqueezy(prices, secret, now or (lambda: datetime.now(UTC))), port)
 
