@@ -38,7 +38,13 @@ def standing(
         return Standing(base)
     ends_at = access(best, now, billing.grace).until
     after = None if ends_at is None else _after(product, billing, subscriptions, granted, ends_at)
-    return Standing(best.plan or base, ends_at, after, best.period_start, best.period_end, best)
+    return Standing(best.plan or base, ends_at, after, *_period(best), best)
+
+
+def _period(subscription: Subscription) -> tuple[datetime | None, datetime | None]:
+    """The period to count by, where it is whole: Lemon Squeezy tells only when one ends."""
+    start, end = subscription.period_start, subscription.period_end
+    return (start, end) if start is not None and end is not None and start < end else (None, None)
 
 
 def _after(
