@@ -1,9 +1,12 @@
 """Reading an object from its provider and writing what it is: one reader at a time, and no unit open meanwhile."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
@@ -12,7 +15,7 @@ from .applying import apply
 from .errors import ProviderAway
 from .providers import BillingProvider, BillingProviders
 from .queries import inbox, owners, subscriptions
-from .snapshots import ExternalId, ObjectKind
+from .snapshots import ExternalId, ObjectKind, PaymentSnapshot, Snapshot, SubscriptionSnapshot
 
 LOCK_SECONDS = 60
 """Longer than a provider may take to answer; who dies while reading keeps others waiting for so long at most."""
@@ -25,10 +28,12 @@ async def read_now(
     external_id: ExternalId,
     *,
     unless_since: datetime | None = None,
+    named: UUID | None = None,
 ) -> bool:
     """Read an object and write it, with all that is waiting to be read of it settled; False: it was not read.
 
-    Then somebody else reads it now, or has read this subscription since `unless_since`. The reading begins after the
+    Then somebody else reads it now, or has read this subscription since `unless_since`. `named`: whose it is where the
+    provider does not say so. The reading begins after the
     lock is had: whatever was told before it, the answer is at least as new. Raises `ProviderAway`; then nothing was
     written.
     """
@@ -46,7 +51,7 @@ async def read_now(
         async with ctx.service() as working:
             if not await inbox.still_locked(working.db, provider.name, kind, external_id, lease):
                 return False
-            await apply(working, provider.name, snapshots, read_at=read_at)
+            await apply(working, provider.name, _naming(snapshots, named), read_at=read_at)
             await inbox.finish(working.db, told)
             await inbox.unlock(working.db, lease)
     except BaseException:
@@ -55,6 +60,15 @@ async def read_now(
             await _unlock(ctx, lease)
         raise
     return True
+
+
+def _naming(snapshots: Sequence[Snapshot], holder: UUID | None) -> list[Snapshot]:
+    return [
+        msgspec.structs.replace(one, holder_id=holder)
+        if isinstance(one, SubscriptionSnapshot | PaymentSnapshot) and one.holder_id is None
+        else one
+        for one in snapshots
+    ]
 
 
 async def _unlock(ctx: Context, lease: UUID) -> None:

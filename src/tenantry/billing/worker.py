@@ -17,6 +17,7 @@ from .providers import BillingProvider, BillingProviders
 from .queries import inbox
 from .reading import read_now
 from .rows import StoredEvent
+from .snapshots import PaymentSnapshot, SubscriptionSnapshot
 
 BATCH = 20
 LEASE_SECONDS = 120
@@ -82,13 +83,23 @@ async def _work_on(ctx: Context, lease: UUID, events: Sequence[StoredEvent]) -> 
         await _wait(ctx, lease, events, "the provider is not configured")
         return
     try:
-        if await read_now(ctx, provider, first.object_kind, first.object_id):
+        named = _named(provider, events)
+        if await read_now(ctx, provider, first.object_kind, first.object_id, named=named):
             return
     except ProviderAway as away:
         await _take_their_word(ctx, lease, provider, events, str(away.internal or away))
         return
     # Somebody reads it now, and began before these were claimed.
     await _hand_back(ctx, lease, events, seconds=1)
+
+
+def _named(provider: BillingProvider, events: Sequence[StoredEvent]) -> UUID | None:
+    """Whom our checkout named, where a provider repeats that in its events only, as Lemon Squeezy does."""
+    for one in events:
+        for snapshot in provider.told(one.body) if one.body else ():
+            if isinstance(snapshot, SubscriptionSnapshot | PaymentSnapshot) and snapshot.holder_id is not None:
+                return snapshot.holder_id
+    return None
 
 
 async def _take_their_word(
