@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 import tenantry
 from tenantry import Google, Meter, Plan, Product, Settings
 from tenantry.app.lifespan import schema_revisions
-from tenantry.kernel.clock import FrozenClock
+from tenantry.kernel.clock import Clock, FrozenClock
 from tenantry.testing import PUBLIC_URL, START, AppKit
 
 README = Path(__file__).parents[2] / "README.md"
@@ -35,7 +35,7 @@ async def own(database, identity_provider, provider_clock):
         secret_keys=("test-key-of-forty-characters-0123456789ab",),
         demo_issuer=identity_provider.url,
     )
-    inner = tenantry.create_app(PRODUCT, settings, clock=clock, worker=False, log_requests=False)
+    inner = tenantry.create_app(PRODUCT, settings, worker=False, log_requests=False, ports={Clock: clock})
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, object]]:

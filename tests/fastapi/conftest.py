@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 import tenantry
 from tenantry import Burst, Google, Meter, Plan, Product, Settings
-from tenantry.kernel.clock import FrozenClock
+from tenantry.kernel.clock import Clock, FrozenClock
 from tenantry.testing import PUBLIC_URL, START, AppKit, TestDatabase
 
 requests, jobs = Meter("requests", per="day"), Meter("jobs", per="month")
@@ -58,7 +58,9 @@ async def own(database: TestDatabase, identity_provider: Any, provider_clock: An
                 **settings,
             }
             product = Product("Acme", sign_in=[Google()], plans=PLANS, modules=modules)
-            inner = tenantry.create_app(product, Settings(**values), clock=clock, worker=False, log_requests=False)
+            inner = tenantry.create_app(
+                product, Settings(**values), worker=False, log_requests=False, ports={Clock: clock}
+            )
             tenantry.mount(app, inner)
             await stack.enter_async_context(app.router.lifespan_context(app))
             return Own(app, inner, AppKit(app, clock, database, identity_provider, stack))

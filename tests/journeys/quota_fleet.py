@@ -23,6 +23,7 @@ from tenantry import create_app
 from tenantry.holders import open_for_user, set_plan
 from tenantry.identity.models import Users
 from tenantry.kernel import new_id
+from tenantry.kernel.clock import Clock
 from tenantry.kernel.context import system_context
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
@@ -110,7 +111,9 @@ class Fleet:
     @contextmanager
     def running(self, holders: int = 2) -> Iterator["Fleet"]:
         """The operator's application in this process, and the workers in theirs; those that still run are killed."""
-        app = create_app(PRODUCT, settings_of(self._orders(0.0)), clock=self.clock, worker=False, log_requests=False)
+        app = create_app(
+            PRODUCT, settings_of(self._orders(0.0)), worker=False, log_requests=False, ports={Clock: self.clock}
+        )
         with self.runner:
             lifespan = app.router.lifespan_context(app)
             self.runner.run(lifespan.__aenter__())

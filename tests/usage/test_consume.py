@@ -71,7 +71,7 @@ import asyncio, sys
 from datetime import datetime
 from uuid import UUID
 from tenantry import Google, Meter, Plan, Product, Settings, create_app
-from tenantry.kernel.clock import FrozenClock
+from tenantry.kernel.clock import Clock, FrozenClock
 from tenantry.kernel.context import system_context
 from tenantry.usage import decide
 
@@ -81,7 +81,7 @@ product = Product("Acme", sign_in=[Google()], plans=[
 
 async def main(api, service, holder, now):
     settings = Settings(database_url=api, service_url=service or None, secret_keys=("k" * 40,))
-    app = create_app(product, settings, clock=FrozenClock(now), worker=False, log_requests=False)
+    app = create_app(product, settings, worker=False, log_requests=False, ports={Clock: FrozenClock(now)})
     async with app.router.lifespan_context(app):
         ctx = system_context(app.state.runtime)
         print("ready", flush=True)

@@ -62,7 +62,6 @@ def create_app(
     product: Product,
     settings: Settings | None = None,
     *,
-    clock: Clock | None = None,
     worker: bool = True,
     log_requests: bool = True,
     ports: Mapping[type, object] | None = None,
@@ -71,16 +70,15 @@ def create_app(
 
     Without `settings` the environment is read. Raises `SettingsRefused` or `StartRefused` with every error found.
     `worker=False` leaves background jobs to another process (`tenantry jobs run`). `ports` stand in the place of what
-    would be built for a Protocol or class, such as another payment provider's `BillingProviders`.
+    would be made for a Protocol or class: another `Clock`, an own payment provider's `BillingProviders`.
     """
     settings = settings or Settings.load()
     refuse_errors(product, settings)
-    clock = clock or SystemClock()
     settings = with_development_secret(settings)
     modules = modules_of(product)
     own_templates = [one.templates for one in modules if one.templates]
-    built = {**build_ports(product, settings, clock, own_templates), **(ports or {})}
-    runtime = _runtime(product, settings, clock, modules, built)
+    built = build_ports(product, settings, {Clock: SystemClock(), **(ports or {})}, own_templates)
+    runtime = _runtime(product, settings, modules, built)
     resources: list[Resource] = [port for port in built.values() if isinstance(port, _RESOURCES)]
     app = FastAPI(
         title=product.name,
@@ -110,9 +108,13 @@ def with_development_secret(settings: Settings) -> Settings:
 
 
 def build_ports(
-    product: Product, settings: Settings, clock: Clock, templates: Sequence[Path] = ()
+    product: Product, settings: Settings, given: Mapping[type, object], templates: Sequence[Path] = ()
 ) -> dict[type, object]:
-    """What rooms reach through `ctx.port`: the outside world, slow work and mail, one object a kind."""
+    """What rooms reach through `ctx.port`: the outside world, slow work and mail, one object a kind.
+
+    What is `given`, the clock at least, stands in the place of what would be made.
+    """
+    clock = _clock(given)
     notices, leases = Notices.of(settings, clock), Leases(clock)
     notices.subscribe("holder", leases.expire, leases.expire)
     ports: dict[type, object] = {
@@ -131,12 +133,16 @@ def build_ports(
         ports[Bell], ports[BillingFigures] = Bell(), BillingFigures()
     if product.way_in(Password) is not None:
         ports[PasswordHashing] = PasswordHashing()
-    return ports
+    return {**ports, **given}
 
 
-def _runtime(
-    product: Product, settings: Settings, clock: Clock, modules: Sequence[Module], ports: Mapping[type, object]
-) -> Runtime:
+def _clock(ports: Mapping[type, object]) -> Clock:
+    clock: Clock = ports[Clock]  # type: ignore[assignment]  # what stands at a Protocol keeps it
+    return clock
+
+
+def _runtime(product: Product, settings: Settings, modules: Sequence[Module], ports: Mapping[type, object]) -> Runtime:
+    clock = _clock(ports)
     api, service = build_databases(settings, clock)
     handlers: dict[type, list[Callable[[Context, Any], Any]]] = {}
     for module in modules:

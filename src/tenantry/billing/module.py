@@ -25,6 +25,7 @@ MODULE = Module(
         "reading": "the same, of what was read",
         "sync": "the same, of what was listed",
         "claims": "links purchases that are nobody's to holders",
+        "operating": "an operator looks at everybody's events and purchases",
         "jobs": "settles everybody's plans by the clock",
     },
 )

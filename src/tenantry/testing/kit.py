@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from tenantry.app import create_app
 from tenantry.kernel import Context, Settings
-from tenantry.kernel.clock import FrozenClock
+from tenantry.kernel.clock import Clock, FrozenClock
 from tenantry.kernel.context import system_context
 from tenantry.kernel.jobs import run_due
 from tenantry.kernel.runtime import Runtime
@@ -68,7 +68,9 @@ class AppKit:
             "demo_issuer": identity.url if identity else None,
             **settings,
         }
-        app = create_app(product, Settings(**values), clock=clock, worker=False, log_requests=False, ports=ports)
+        app = create_app(
+            product, Settings(**values), worker=False, log_requests=False, ports={Clock: clock, **(ports or {})}
+        )
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
             try:
