@@ -263,7 +263,7 @@ async def test_units_that_are_held_when_the_window_changes_go_back_to_their_own_
     """More is asked for, units are left, and the period changes before the statement is there."""
     other, holder, now = await start(PRODUCT), await new_holder("huge"), kit.clock.now()
     leases = kit.runtime.port(Leases)
-    while not (held := leases._held.get((holder, "tokens"))) or held.left < 10 or held.asking:
+    while not (held := leases._held.get((holder.int, "tokens"))) or held.left < 10 or held.asking:
         await calls(kit, holder, 20)
         await asyncio.sleep(0.01)
     spent = held.known.used + held.spent

@@ -1,6 +1,6 @@
 """Meters and their windows: what a holder has used, and whether one more call fits."""
 
-from .actions import consume, decide
+from .actions import ask, consume, decide, spend
 from .charging import Charge
 from .errors import BurstExceeded, LimitReached, QuotaExceeded
 from .headers import limit_headers
@@ -18,8 +18,10 @@ __all__ = [
     "Metered",
     "QuotaExceeded",
     "Window",
+    "ask",
     "consume",
     "decide",
     "limit_headers",
     "record",
+    "spend",
 ]

@@ -1,11 +1,12 @@
 """What is done with usage: admit a call or refuse it, and keep the windows' limits right."""
 
 from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 from tenantry.holders import PeriodChanged, PlanChanged
 from tenantry.kernel import Context
-from tenantry.kernel.context import Resolved
+from tenantry.kernel.context import Holder, Resolved
 from tenantry.kernel.database import refuse_while_open
 from tenantry.kernel.problems import DatabaseUnavailable
 from tenantry.kernel.retention import forget
@@ -33,32 +34,46 @@ async def consume(ctx: Context, meter: Meter, cost: int = 1, *, by: Resolved | N
     tier: by its pace, and by its limit on what the holder has used in the window. What other processes counted within
     the last second may be missing from that bound; the holder's own quota is exact.
     """
+    return spend(ctx, meter, cost, by, ctx.runtime.clock.monotonic()) or await ask(ctx, meter, cost, by)
+
+
+def spend(ctx: Context, meter: Meter, cost: int, by: Resolved | None, now: float) -> Decision | None:
+    """The first half of `consume`, which decides nearly every call: the pace, and what is held here, at the time `now`.
+
+    None: the pace was kept, and the rest is to be asked with `ask`.
+    """
     runtime = ctx.runtime
-    now = runtime.clock.monotonic()
+    product = runtime.product
     if by is None or by.holder is None:
         holder, tier = ctx.holder, ctx.actor.tier
         keep_pace(ctx)
     else:
         holder, tier = by.holder, by.actor.tier
-        keep_pace_of(ctx, holder, tier, now)
+        if product.plan(holder.plan).burst is not None:
+            keep_pace_of(ctx, holder, tier, now)
     refuse_while_open("a call was counted")
-    most = None if tier is None else runtime.product.limit(tier, meter)
-    # Nearly every call is decided from what is held, without a further coroutine.
-    decision = None
-    if meter in runtime.product.limited and type(cost) is int and 0 < cost <= COST_MAX:
-        decision = runtime.port(Leases).at_hand(ctx, (holder.id, meter.name), cost, most=most, now=now)
-    if decision is None:
-        try:
-            decision = await decide(ctx, holder.id, meter, cost, most=most)
-        except DatabaseUnavailable:
-            if not meter.fail_open:
-                raise
-            return ctx.port(Uncounted).admit(ctx, holder.plan, meter, cost)
-    if tier is not None and most is not None:
-        decision = decision.within(tier, most)
-    if not decision.allowed:
-        raise QuotaExceeded.of(decision, ctx.clock.now(), ctx.product.plan(decision.plan).burst)
-    return decision
+    if type(cost) is not int or not 0 < cost <= COST_MAX:
+        return None
+    most = None if tier is None else product.limit(tier, meter)
+    decision = runtime.port(Leases).at_hand(ctx, holder.id, meter, cost, most, now)
+    # A refusal or a bound is put in words; most calls need neither.
+    if decision is None or (tier is None and decision.allowed):
+        return decision
+    return _told(ctx, decision, tier, most)
+
+
+async def ask(ctx: Context, meter: Meter, cost: int, by: Resolved | None) -> Decision:
+    """The second half of `consume`: what `spend` left open is decided by the database. The pace is not kept again."""
+    caller = Resolved(ctx.actor, ctx.holder) if by is None or by.holder is None else by
+    holder, tier = cast("Holder", caller.holder), caller.actor.tier
+    most = None if tier is None else ctx.product.limit(tier, meter)
+    try:
+        decision = await decide(ctx, holder.id, meter, cost, most=most)
+    except DatabaseUnavailable:
+        if not meter.fail_open:
+            raise
+        return ctx.port(Uncounted).admit(ctx, holder.plan, meter, cost)
+    return _told(ctx, decision, tier, most)
 
 
 async def decide(ctx: Context, holder_id: UUID, meter: Meter, cost: int = 1, *, most: int | None = None) -> Decision:
@@ -96,6 +111,15 @@ async def forget_old_windows(ctx: Context, _payload: dict[str, object]) -> None:
     """Delete windows older than the retention."""
     kept = timedelta(days=ctx.settings.usage_retention_days)
     await forget(ctx, queries.counters.EXPIRED, before=ctx.clock.now() - kept)
+
+
+def _told(ctx: Context, decision: Decision, tier: str | None, most: int | None) -> Decision:
+    """The decision as who called is told it. Raises `QuotaExceeded` for a refusal."""
+    if tier is not None and most is not None:
+        decision = decision.within(tier, most)
+    if not decision.allowed:
+        raise QuotaExceeded.of(decision, ctx.clock.now(), ctx.product.plan(decision.plan).burst)
+    return decision
 
 
 async def _uncounted(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> Decision:
