@@ -8,7 +8,7 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ async def running(folder: Path) -> AsyncIterator[World]:
         async with system.service() as ctx:
             await ctx.db.run(_add_user, id=user, email="ada@example.com")
             holder = await by_id(ctx.db, await open_for_user(ctx, user))
-        of_ada = replace(system, current_holder=holder)
+        of_ada = msgspec.structs.replace(system, current_holder=holder)
         key = await issue(of_ada, label="robot", scopes=["tile"])
         service = await issue(of_ada, label="service", scopes=["authorize"])
         yield World(app, system, key.secret, service.secret)

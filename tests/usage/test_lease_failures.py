@@ -2,9 +2,9 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import delete, select
 
 from tenantry import Google, Meter, Plan, Product
