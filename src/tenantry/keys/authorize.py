@@ -4,7 +4,8 @@ import msgspec
 
 from tenantry.kernel import Context
 from tenantry.product import Meter
-from tenantry.usage import Decision, ask, spend
+from tenantry.usage import Decision
+from tenantry.usage.spending import ask, spend
 
 from .errors import KeyMissing, ScopeMissing
 from .known import KnownKey, KnownKeys

@@ -19,7 +19,8 @@ from tenantry.kernel.problem_handlers import problem_answer
 from tenantry.kernel.problems import Malformed, MethodNotAllowed, TooLarge, UnsupportedMediaType
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import AUTHORIZE, Meter
-from tenantry.usage import Decision, ask, spend
+from tenantry.usage import Decision
+from tenantry.usage.spending import ask, spend
 
 from .authorize import refuse
 from .calls import CallLog

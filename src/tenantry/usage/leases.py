@@ -72,11 +72,9 @@ class Leases:
         """
         if self._closing:
             raise DatabaseUnavailable(internal="the application is stopping")
-        now = self._clock.monotonic()
-        decision = self.at_hand(ctx, holder_id, meter, cost, most, now)
-        if decision is not None:
+        key, now = (holder_id.int, meter.name), self._clock.monotonic()
+        if (decision := self.at_hand(ctx, holder_id, meter, cost, most, now)) is not None:
             return decision
-        key = (holder_id.int, meter.name)
         held = self._held.get(key)
         if held is None:
             self._held[key] = Held(meter, now)
@@ -95,10 +93,8 @@ class Leases:
         if held is None or self._closing or (self._waiting and key in self._waiting):
             return None
         if held.meter is not meter and held.meter != meter:
-            # Of the same name, but not a declared one: that is told where the database would be asked.
-            return None
+            return None  # Of the same name, but not declared: that is told where the database would be asked.
         decision = held.admit(cost, now, most)
-        # `left`, in full: nearly every call that is counted comes by here.
         if held.leased + held.counted - held.spent <= held.low and decision is not None and not held.asking:
             self._due.setdefault(key, False)
             self._fly(ctx)

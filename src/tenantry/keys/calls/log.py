@@ -1,7 +1,7 @@
 """The call log: calls are noted in memory, where that costs about a microsecond, and written in bulk by a task.
 
-Nothing is lost at a clean stop. A process that is killed loses what it noted in the last `WRITE_EVERY_SECONDS`, or
-since a database that is away took the last batch.
+Nothing is lost at a clean stop. A process that is killed loses what it noted in the last `WRITE_EVERY_SECONDS` and
+while a batch was written, or since a database that is away took the last batch.
 """
 
 import asyncio
