@@ -47,7 +47,7 @@ const server = createServer(async (request, response) => {
   const { key } = JSON.parse(Buffer.concat(parts).toString());
   const { valid, key: row } = await auth.api.verifyApiKey({ body: { key } });
   const answer = JSON.stringify({ allowed: valid, key_id: row?.id, remaining: row?.remaining });
-  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(answer) });
+  response.writeHead(valid ? 200 : 401, { "content-type": "application/json", "content-length": Buffer.byteLength(answer) });
   response.end(answer);
 });
 // Whoever asks keeps connections while others are measured.
