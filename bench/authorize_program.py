@@ -1,14 +1,14 @@
-"""What `bench_authorize` asks, also through uvicorn: `python -m bench.authorize_program PORT WAY FOLDER`.
+"""What `bench_authorize` asks, also through uvicorn: `python -m bench.authorize_program PORT WAY FOLDER [URL URL]`.
 
-A product with keys on an SQLite file, one person, a key of theirs and one of the operator's service. Nearly every call
-is admitted from a lease.
+A product with keys on an SQLite file, or on PostgreSQL with the addresses of its two logins. One person, a key of
+theirs and one of the operator's service. Nearly every call is admitted from a lease.
 """
 
 import hashlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tenantry.kernel import Context, new_id
 from tenantry.kernel.context import system_context
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.sql import now
+from tenantry.kernel.told import Telling
 from tenantry.keys import issue
 from tenantry.keys.questions import AuthorizeKey
 from tenantry.testing import sqlite_database, sqlite_template
@@ -49,7 +50,8 @@ class World:
 
     def ways(self) -> dict[str, Application]:
         """Every way to serve."""
-        metered = Metered(bare_tile, calls)
+        # With what `tenantry.mount` puts in front of an application: without it no call would be logged.
+        metered = Telling(Metered(bare_tile, calls))
 
         async def tile(scope: Any, receive: Any, send: Any) -> None:
             scope["app"] = self.app
@@ -60,10 +62,11 @@ class World:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[World]:
-    """The product, started."""
-    (folder / "template").mkdir()
-    database = sqlite_database(sqlite_template(folder / "template"), folder)
+async def running(folder: Path, *urls: str) -> AsyncIterator[World]:
+    """The product, started: on an SQLite file in the folder, or with the API login and the service login of `urls`."""
+    if not urls:
+        (folder / "template").mkdir()
+        urls = (sqlite_database(sqlite_template(folder / "template"), folder).api_url,)
     product = Product(
         "Bench",
         sign_in=[Google()],
@@ -71,14 +74,16 @@ async def running(folder: Path) -> AsyncIterator[World]:
         keys=Keys("bench", meter=calls, scopes=[Scope("tile", "Look at tiles.")]),
         modules=[Module("bench")],
     )
-    settings = Settings(database_url=database.api_url, secret_keys=(SecretStr("k" * 40),))
+    settings = Settings(
+        database_url=urls[0], service_url=urls[1] if urls[1:] else None, secret_keys=(SecretStr("k" * 40),)
+    )
     app = tenantry.create_app(product, settings, worker=False, log_requests=False)
     async with app.router.lifespan_context(app):
         system, user = system_context(app.state.runtime), new_id()
         async with system.service() as ctx:
-            await ctx.db.run(_add_user, id=user, email="ada@example.com")
+            await ctx.db.run(_add_user, id=user, email=f"{user}@example.com")
             holder = await by_id(ctx.db, await open_for_user(ctx, user))
-        of_ada = replace(system, current_holder=holder)
+        of_ada = msgspec.structs.replace(system, current_holder=holder)
         key = await issue(of_ada, label="robot", scopes=["tile"])
         service = await issue(of_ada, label="service", scopes=["authorize"])
         yield World(app, system, key.secret, service.secret)
@@ -113,7 +118,7 @@ def bare_door(known: dict[bytes, list[int]]) -> Application:
     return door
 
 
-def main(port: int, way: str, folder: Path) -> None:
+def main(port: int, way: str, folder: Path, *urls: str) -> None:
     """Serve one of the ways until the process is told to stop; writes the secrets down first."""
     serving: list[Application] = []
 
@@ -122,7 +127,7 @@ def main(port: int, way: str, folder: Path) -> None:
             await serving[0](scope, receive, send)
             return
         await receive()
-        async with running(folder) as world:
+        async with running(folder, *urls) as world:
             (folder / "secrets").write_text(f"{world.secret} {world.service}")
             serving.append(world.ways()[way])
             await send({"type": "lifespan.startup.complete"})
@@ -130,8 +135,9 @@ def main(port: int, way: str, folder: Path) -> None:
         await send({"type": "lifespan.shutdown.complete"})
 
     options = {"log_config": None, "access_log": False, "proxy_headers": False, "server_header": False, "ws": "none"}
-    uvicorn.run(served, port=port, **options)  # type: ignore[arg-type]
+    # Whoever asks keeps connections while others are measured.
+    uvicorn.run(served, port=port, timeout_keep_alive=600, **options)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), *sys.argv[4:])

@@ -8,19 +8,10 @@ import { createHmac } from "node:crypto";
 import { createInterface } from "node:readline";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
-import Sqlite from "better-sqlite3";
-import pg from "pg";
+import { measured, opened } from "./measured.mjs";
 
 const SECRET = "a-secret-of-forty-characters-0123456789ab";
-const CONNECTIONS = 10;
 const [kind, address, people] = process.argv.slice(2);
-
-function opened() {
-  if (kind === "postgresql") return new pg.Pool({ connectionString: address, max: CONNECTIONS });
-  const file = new Sqlite(address);
-  file.pragma("journal_mode = WAL");
-  return file;
-}
 
 // As its documentation begins; the cookie that would save it the database for minutes stays off, because a session that
 // was ended would go on (it is off as it comes).
@@ -28,7 +19,7 @@ const options = {
   appName: "bench",
   baseURL: "http://127.0.0.1:8000",
   secret: SECRET,
-  database: opened(),
+  database: opened(kind, address),
   emailAndPassword: { enabled: true },
   telemetry: { enabled: false },
 };
@@ -48,29 +39,11 @@ async function signedIn(auth, n) {
   return { headers, user: user.id };
 }
 
-async function measured(auth, who, { times, callers }) {
-  const waits = [];
-  let next = 0;
-  async function caller() {
-    for (let n = Math.floor(times / callers); n > 0; n--) {
-      const { headers, user } = who[next++ % who.length];
-      const before = performance.now();
-      const found = await auth.api.getSession({ headers });
-      waits.push((performance.now() - before) * 1000);
-      if (found?.user.id !== user) throw new Error("getSession found somebody else, or nobody");
-    }
-  }
-  const [cpu, started] = [process.cpuUsage(), performance.now()];
-  await Promise.all(Array.from({ length: callers }, caller));
-  const [spent, elapsed] = [process.cpuUsage(cpu), performance.now() - started];
-  waits.sort((one, other) => one - other);
-  return {
-    p50_us: waits[Math.floor(waits.length * 0.5)],
-    p99_us: waits[Math.floor(waits.length * 0.99)],
-    max_us: waits.at(-1),
-    cpu_us: (spent.user + spent.system) / waits.length,
-    per_second: (waits.length / elapsed) * 1000,
-  };
+let next = 0;
+async function found(auth, who) {
+  const { headers, user } = who[next++ % who.length];
+  const session = await auth.api.getSession({ headers });
+  if (session?.user.id !== user) throw new Error("getSession found somebody else, or nobody");
 }
 
 await (await getMigrations(options)).runMigrations();
@@ -82,6 +55,6 @@ for (let n = 0; n < Number(people); n++) who.push(await signedIn(plain, n));
 console.log(JSON.stringify({ node: process.versions.node }));
 for await (const line of createInterface({ input: process.stdin })) {
   const { joins, ...how } = JSON.parse(line);
-  console.log(JSON.stringify(await measured(joins ? joining : plain, who, how)));
+  console.log(JSON.stringify(await measured(() => found(joins ? joining : plain, who), how)));
 }
 process.exit(0);

@@ -24,6 +24,18 @@ def test_ids_grow_whatever_the_clock_does(milliseconds: list[int]) -> None:
     assert all(one.version == 7 and one.variant == uuid.RFC_4122 for one in made)
 
 
+@given(st.lists(st.integers(0, 300), max_size=6))
+def test_many_at_once_grow_like_one_after_the_other(numbers: list[int]) -> None:
+    source = IdSource()
+    made = []
+    for number in numbers:
+        found = source.many(number)
+        assert len(found) == number
+        made += [*found, source()]
+    assert made == sorted(set(made))
+    assert all(one.version == 7 and one.variant == uuid.RFC_4122 for one in made)
+
+
 def test_a_full_counter_carries_into_the_milliseconds() -> None:
     source = IdSource(lambda: 5_000_000)
     source._last = (6 << 74) - 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.kernel.told import Telling, tell, told
+from tenantry.kernel.told import Telling, is_heard, listen, tell, told
 
 LIMITS = [(b"ratelimit", b"one"), (b"x-left", b"1")]
 OTHERS = [(b"ratelimit", b"two"), (b"x-left", b"2")]
@@ -75,3 +75,12 @@ async def test_where_nothing_is_told_messages_and_lifespans_pass_untouched() -> 
     scope = {"type": "lifespan"}
     await exchange(app, scope)
     assert scope == {"type": "lifespan"}
+
+
+def test_a_layer_between_knows_whether_somebody_listens() -> None:
+    scope: dict[str, Any] = {"type": "http"}
+    assert not is_heard(scope)
+    listen(scope)
+    assert is_heard(scope)
+    # Nobody puts headers on the answer to a handshake for certain.
+    assert not is_heard({**scope, "type": "websocket"})

@@ -45,7 +45,7 @@ async def test_a_notice_of_the_key_its_holder_or_its_owner_is_heard(kit, key, ke
     topic = {"key": "key", "holder": "holder", "owner": "user"}[subject]
     async with kit.system.service() as ctx:
         await tell(ctx, topic, key.ids[subject])
-    await until(lambda: keys_known.remembered(key.secret) is None)
+    await until(lambda: keys_known.remembered(key.secret, kit.runtime.clock.monotonic()) is None)
 
 
 async def test_a_change_while_it_is_looked_up_is_not_remembered(kit, key, keys_known):
@@ -78,7 +78,7 @@ async def test_a_change_while_it_is_looked_up_is_not_remembered(kit, key, keys_k
     keys_known.forget(key.ids["key"])
     asking: Any = Asking()
     assert (await keys_known.ask(asking, key.secret)).refusal is None
-    assert keys_known.remembered(key.secret) is None
+    assert keys_known.remembered(key.secret, kit.runtime.clock.monotonic()) is None
     nobodys = new_secret("acme", kind="live").secret
     with pytest.raises(KeyUnknown):
         await keys_known.ask(asking, nobodys)
@@ -133,7 +133,7 @@ async def test_who_is_cut_off_asks_the_database(start, database):
         notices = kit.runtime.port(Notices)
         await until(lambda: notices.is_trusted)
         await authorize(kit.system, key.secret)
-        assert kit.runtime.port(KnownKeys).remembered(key.secret) is not None
+        assert kit.runtime.port(KnownKeys).remembered(key.secret, kit.runtime.clock.monotonic()) is not None
         wire.passes.clear()
         await until(lambda: not notices.is_trusted)
         await _revoked_elsewhere(kit, key)

@@ -1,7 +1,6 @@
 """How fast a holder may be: before the quota, per process, in bounded memory, and nothing is counted for who is not."""
 
 import math
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,6 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import insert
 
 from tenantry import Burst, Google, Meter, Plan, Product

@@ -1,10 +1,10 @@
 """What a decision says: whose plan, how much is left, when to come back; and which meters there are."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import update
 
 from tenantry import Google, Meter, Plan, Product

@@ -45,7 +45,7 @@ async def row(kit, holder, meter):
 async def call_and_leave(kit, holder, meter, cost):
     """Call, and go away when the exchange is under way, which is executed after that."""
     leases = kit.runtime.port(Leases)
-    leases._system = gated = Gated(kit.system)
+    leases._system = gated = Gated.of(kit.system)
     waiting = asyncio.create_task(decide(kit.system, holder, meter, cost))
     await gated.reached.wait()
     waiting.cancel()
@@ -87,16 +87,14 @@ async def test_what_was_counted_for_who_went_away_stays_counted_until_a_strict_m
     assert await row(kit, holder, exact) == (6, 0)
 
 
-class Gated(Context):
+class Gated(Context, dict=True):
     """Waits before each unit until the gate is open."""
 
-    def __new__(cls, _):
-        return object.__new__(cls)
-
-    def __init__(self, system):
-        super().__init__(system.runtime, system.actor, system.origin)
-        object.__setattr__(self, "reached", asyncio.Event())
-        object.__setattr__(self, "gate", asyncio.Event())
+    @classmethod
+    def of(cls, system):
+        made = cls(system.runtime, system.actor, system.origin)
+        vars(made).update(reached=asyncio.Event(), gate=asyncio.Event())
+        return made
 
     @asynccontextmanager
     async def service(self, **how):

@@ -2,9 +2,9 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import delete, select
 
 from tenantry import Google, Meter, Plan, Product
@@ -59,7 +59,7 @@ async def calls(kit, holder, number):
 async def with_units_in_hand(kit, holder):
     """Call until units are held, some of them spent, and no exchange is under way; answers how many were admitted."""
     admitted = 0
-    while not (held := kit.runtime.port(Leases)._held.get((holder, "requests"))) or held.asking or not held.spent:
+    while not (held := kit.runtime.port(Leases)._held.get((holder.int, "requests"))) or held.asking or not held.spent:
         admitted += await calls(kit, holder, 25)
         await asyncio.sleep(0.005)
     return admitted
@@ -137,7 +137,7 @@ async def test_who_is_deleted_while_they_are_held_takes_nobody_along(kit, new_ho
 async def test_503_a_database_that_is_closed_did_nothing_so_nothing_is_lost(kit, new_holder):
     holder = await new_holder()
     admitted = await with_units_in_hand(kit, holder)
-    held = kit.runtime.port(Leases)._held[holder, "requests"]
+    held = kit.runtime.port(Leases)._held[holder.int, "requests"]
     await kit.runtime.service.close()
     # What is in hand is spent, for the time of a lease.
     with suppress(DatabaseUnavailable):

@@ -57,7 +57,7 @@ async def calls(kit, holder, number, meter=requests):
 
 async def test_a_busy_holder_is_admitted_from_memory(kit, holder):
     await set_plan_to(kit, holder, "huge")
-    system = Counting(kit.system)
+    system = Counting.of(kit.system)
     kit.runtime.port(Leases)._system = system
     assert await calls(kit, holder, 400) == 400
     assert system.units < 60
@@ -80,7 +80,7 @@ async def test_settling_asks_once_however_long_that_takes(kit, holder):
     await set_plan_to(kit, holder, "small")
     assert await calls(kit, holder, 5) == 5
     leases = kit.runtime.port(Leases)
-    leases._system = system = Counting(kit.system, seconds=0.05)
+    leases._system = system = Counting.of(kit.system, seconds=0.05)
     await leases.settle()
     assert not leases._flights
     assert system.units == 1
@@ -124,7 +124,7 @@ async def test_a_strict_meter_is_counted_before_each_call(kit, holder):
 async def test_a_refusal_in_memory_costs_no_statement(kit, holder):
     await set_plan_to(kit, holder, "small")
     assert await calls(kit, holder, 30) == 20
-    system = Counting(kit.system)
+    system = Counting.of(kit.system)
     kit.runtime.port(Leases)._system = system
     assert await calls(kit, holder, 500) == 0
     assert system.units <= 3
@@ -145,7 +145,7 @@ async def test_an_exchange_whose_answer_is_lost_admits_nothing_twice(kit, holder
     assert await calls(kit, holder, 5) == 5
     leases = kit.runtime.port(Leases)
     await leases.settle()
-    leases._system = Losing(kit.system, executed=executed, error=DatabaseUnavailable)
+    leases._system = Losing.of(kit.system, executed=executed, error=DatabaseUnavailable)
     with pytest.raises(DatabaseUnavailable):
         await decide(kit.system, holder, requests, 5)
     leases._system = kit.system
@@ -157,9 +157,9 @@ async def test_an_exchange_whose_answer_is_lost_admits_nothing_twice(kit, holder
 
 async def test_a_statement_that_the_database_refused_is_asked_again(kit, holder):
     leases = kit.runtime.port(Leases)
-    leases._system = Losing(kit.system, executed=False, error=DatabaseConflict, times=2)
+    leases._system = Losing.of(kit.system, executed=False, error=DatabaseConflict, times=2)
     assert (await decide(kit.system, holder, requests)).allowed
-    leases._system = Losing(kit.system, executed=False, error=DatabaseConflict, times=3)
+    leases._system = Losing.of(kit.system, executed=False, error=DatabaseConflict, times=3)
     with pytest.raises(DatabaseConflict):
         await decide(kit.system, holder, requests, 500)
     assert (await decide(kit.system, holder, requests, 999)).allowed
@@ -171,7 +171,7 @@ async def test_a_statement_that_the_database_refused_is_asked_again(kit, holder)
 async def test_a_first_row_that_the_database_refused_to_make_is_asked_for_again(kit, holder, times, is_told):
     leases = kit.runtime.port(Leases)
     # The first unit asks, and finds no row; those that follow make it.
-    leases._system = Losing(kit.system, executed=False, error=DatabaseConflict, times=times, passes=1)
+    leases._system = Losing.of(kit.system, executed=False, error=DatabaseConflict, times=times, passes=1)
     found = await asyncio.gather(*(decide(kit.system, holder, requests) for _ in range(3)), return_exceptions=True)
     assert [isinstance(one, DatabaseConflict) for one in found] == [is_told] * 3
     await leases.settle()
@@ -182,7 +182,7 @@ async def test_a_first_row_that_the_database_refused_to_make_is_asked_for_again(
 
 async def test_who_comes_while_others_are_asked_for_is_asked_for_too(kit, holder):
     await set_plan_to(kit, holder, "small")
-    kit.runtime.port(Leases)._system = Counting(kit.system, seconds=0.05)
+    kit.runtime.port(Leases)._system = Counting.of(kit.system, seconds=0.05)
     callers = []
     for _ in range(30):
         callers.append(asyncio.create_task(decide(kit.system, holder, requests)))
@@ -209,41 +209,37 @@ async def set_plan_to(kit, holder, plan):
         await set_plan(ctx, holder, plan, source="admin", reason="test")
 
 
-class Counting(Context):
+class Counting(Context, dict=True):
     """Counts the units that are opened on the service login, and takes its time before each."""
 
-    def __new__(cls, _, **__):
-        return object.__new__(cls)
-
-    def __init__(self, system, *, seconds=0):
-        super().__init__(system.runtime, system.actor, system.origin)
-        for name, value in (("units", 0), ("seconds", seconds)):
-            object.__setattr__(self, name, value)
+    @classmethod
+    def of(cls, system, *, seconds=0):
+        made = cls(system.runtime, system.actor, system.origin)
+        vars(made).update(units=0, seconds=seconds)
+        return made
 
     @asynccontextmanager
     async def service(self, **how):
-        object.__setattr__(self, "units", self.units + 1)
+        vars(self)["units"] += 1
         await asyncio.sleep(self.seconds)
         async with super().service(**how) as working:
             yield working
 
 
-class Losing(Context):
+class Losing(Context, dict=True):
     """Fails some times, once some have passed: before the statement was executed, or after."""
 
-    def __new__(cls, _, **__):
-        return object.__new__(cls)
-
-    def __init__(self, system, *, executed, error, times=1, passes=0):
-        super().__init__(system.runtime, system.actor, system.origin)
-        for name, value in (("executed", executed), ("error", error), ("times", times), ("passes", passes)):
-            object.__setattr__(self, name, value)
+    @classmethod
+    def of(cls, system, *, executed, error, times=1, passes=0):
+        made = cls(system.runtime, system.actor, system.origin)
+        vars(made).update(executed=executed, error=error, times=times, passes=passes)
+        return made
 
     @asynccontextmanager
     async def service(self, **how):
         fails = self.passes <= 0 and self.times > 0
         name = "times" if self.passes <= 0 else "passes"
-        object.__setattr__(self, name, getattr(self, name) - 1)
+        vars(self)[name] -= 1
         if fails and not self.executed:
             raise self.error(internal="lost on the way there")
         async with super().service(**how) as working:

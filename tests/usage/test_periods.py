@@ -263,11 +263,11 @@ async def test_units_that_are_held_when_the_window_changes_go_back_to_their_own_
     """More is asked for, units are left, and the period changes before the statement is there."""
     other, holder, now = await start(PRODUCT), await new_holder("huge"), kit.clock.now()
     leases = kit.runtime.port(Leases)
-    while not (held := leases._held.get((holder, "tokens"))) or held.left < 10 or held.asking:
+    while not (held := leases._held.get((holder.int, "tokens"))) or held.left < 10 or held.asking:
         await calls(kit, holder, 20)
         await asyncio.sleep(0.01)
     spent = held.known.used + held.spent
-    leases._system = Interrupted(kit.system, lambda: to_period(other, holder, now, now + timedelta(days=30)))
+    leases._system = Interrupted.of(kit.system, lambda: to_period(other, holder, now, now + timedelta(days=30)))
     many = held.left + 1
     decision = await decide(kit.system, holder, tokens, many)
     assert told(decision)[1:3] == (many, now + timedelta(days=30))
@@ -338,7 +338,7 @@ async def test_midnight_between_making_a_row_and_taking_units_of_it(kit, new_hol
     holder = await new_holder()
     await kit.set_time(day("2026-03-31T23:59:59.9"))
     # It asks, makes the row that was not there, and asks again.
-    kit.runtime.port(Leases)._system = Interrupted(kit.system, lambda: kit.set_time(APRIL), later=2)
+    kit.runtime.port(Leases)._system = Interrupted.of(kit.system, lambda: kit.set_time(APRIL), later=2)
     decision = await decide(kit.system, holder, tokens)
     assert (decision.allowed, decision.used, decision.reset_at) == (True, 1, day("2026-05-01"))
 
@@ -349,7 +349,7 @@ async def test_what_was_granted_before_a_change_and_arrives_after_it_is_not_spen
     await calls(kit, holder, 60)
     await kit.move(seconds=LEASE_SECONDS)
     # Its answer is on its way back while the period changes.
-    leases._system = Slow(kit.system, until := asyncio.Event())
+    leases._system = Slow.of(kit.system, until := asyncio.Event())
     waiting = [asyncio.create_task(decide(kit.system, holder, tokens)) for _ in range(30)]
     await asyncio.sleep(0.1)
     await to_period(kit, holder, now, now + timedelta(days=30))
@@ -433,35 +433,32 @@ async def test_every_call_is_counted_in_the_window_that_the_rules_say(kit, new_h
     assert all(end <= now or start == window_start("month", now, *period) for start, end, _, _ in found)
 
 
-class Interrupted(Context):
+class Interrupted(Context, dict=True):
     """Something happens before one of the units is opened: the first, or that many later."""
 
-    def __new__(cls, *_, **__):
-        return object.__new__(cls)
-
-    def __init__(self, system, happens, *, later=0):
-        super().__init__(system.runtime, system.actor, system.origin)
-        object.__setattr__(self, "happens", happens)
-        object.__setattr__(self, "later", later)
+    @classmethod
+    def of(cls, system, happens, *, later=0):
+        made = cls(system.runtime, system.actor, system.origin)
+        vars(made).update(happens=happens, later=later)
+        return made
 
     @asynccontextmanager
     async def service(self, **how):
-        object.__setattr__(self, "later", self.later - 1)
+        vars(self)["later"] -= 1
         if self.later == -1:
             await self.happens()
         async with super().service(**how) as working:
             yield working
 
 
-class Slow(Context):
+class Slow(Context, dict=True):
     """An answer waits on its way back."""
 
-    def __new__(cls, *_):
-        return object.__new__(cls)
-
-    def __init__(self, system, until):
-        super().__init__(system.runtime, system.actor, system.origin)
-        object.__setattr__(self, "until", until)
+    @classmethod
+    def of(cls, system, until):
+        made = cls(system.runtime, system.actor, system.origin)
+        vars(made).update(until=until)
+        return made
 
     @asynccontextmanager
     async def service(self, **how):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import update
 
@@ -72,7 +73,7 @@ async def test_a_holder_that_is_not_there_stands_nowhere(kit):
 
 async def test_other_peoples_standings_are_not_seen(kit):
     (_, ada), (user, grace) = [await holder_of(kit, await kit.sign_in(person)) for person in ("ada", "grace")]
-    as_grace = replace(kit.system, actor=Actor("user", user_id=user))
+    as_grace = msgspec.structs.replace(kit.system, actor=Actor("user", user_id=user))
     async with as_grace.unit(writes=False) as ctx:
         assert await standings(ctx.db, ada.id, PRODUCT.meters) == {}
         assert len(await standings(ctx.db, grace.id, PRODUCT.meters)) == 3

@@ -5,7 +5,6 @@ Who asks is found out once a request, by the resolvers that rooms plug in. What 
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import UUID
@@ -95,9 +94,10 @@ SYSTEM = Actor("system")
 _RESOLVED = "tenantry.context"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """See the module's text. `db` is the open unit of work; with `Open` there is none until `unit()` or `service()`.
+class Context(msgspec.Struct, frozen=True):
+    """See the module's text; another one like it: `msgspec.structs.replace`.
+
+    `db` is the open unit of work; with `Open` there is none until `unit()` or `service()`.
 
     `once`: what a room does only once for a request and has done; None in a job, a command and a websocket.
     """
@@ -193,7 +193,6 @@ class Context:
         return self.runtime.sessions.session(self.db)
 
     def _with(self, unit: Unit) -> "Context":
-        # Not `dataclasses.replace`, which costs more than some reads.
         return Context(self.runtime, self.actor, self.origin, self.current_holder, unit, self.once)
 
 
@@ -222,30 +221,16 @@ def asking(who: Literal["anyone", "callers", "people"]) -> Callable[[Asking], As
 @asking("anyone")
 async def open_context(request: Request) -> Context:
     """Who asks, with no unit of work open yet. Resolved once per request."""
-    state = request.scope.setdefault("state", {})
-    found: Context | None = state.get(_RESOLVED)
-    if found is None:
-        runtime: Runtime = product_app(request.scope).state.runtime
-        resolved = None
-        for resolver in runtime.resolvers:
-            resolved = await resolver(request, runtime)
-            if resolved is not None:
-                break
-        found = Context(
-            runtime,
-            resolved.actor if resolved else STRANGER,
-            _origin(request, runtime),
-            resolved.holder if resolved else None,
-            # A websocket's handshake is seen as a CONNECT.
-            once=None if request.method == "CONNECT" else set(),
-        )
-        state[_RESOLVED] = found
-    return found
+    return resolved_context(request.scope) or await _resolved(request, product_app(request.scope).state.runtime)
 
 
 async def context_of(scope: Scope) -> Context:
     """`open_context` for a layer that has no `Request` of the product's: ASGI, a websocket, somebody's own route."""
-    return resolved_context(scope) or await open_context(product_request(scope))
+    found = resolved_context(scope)
+    if found is None:
+        request = product_request(scope)
+        found = await _resolved(request, request.app.state.runtime)
+    return found
 
 
 def resolved_context(scope: Scope) -> Context | None:
@@ -254,13 +239,41 @@ def resolved_context(scope: Scope) -> Context | None:
     return found
 
 
-def _origin(request: Request, runtime: "Runtime") -> Origin:
-    scope, state = request.scope, request.scope["state"]
+async def _resolved(request: Request, runtime: "Runtime") -> Context:
+    resolved = None
+    for resolver in runtime.resolvers:
+        resolved = await resolver(request, runtime)
+        if resolved is not None:
+            break
+    scope = request.scope
+    found = Context(
+        runtime,
+        resolved.actor if resolved else STRANGER,
+        _origin(scope, runtime),
+        resolved.holder if resolved else None,
+        # A websocket's handshake is seen as a CONNECT.
+        once=None if scope["method"] == "CONNECT" else set(),
+    )
+    scope["state"][_RESOLVED] = found
+    return found
+
+
+def _origin(scope: Scope, runtime: "Runtime") -> Origin:
+    state = scope.setdefault("state", {})
     if "client_address" not in state:
         # A route of somebody's own application, which our frame does not stand around.
-        headers = dict(scope["headers"])
-        state["client_address"] = client_address(scope, headers, runtime.settings.trusted_proxies)
-    return Origin(state.get("request_id", "-"), state["client_address"], request.headers.get("user-agent"))
+        proxies = runtime.settings.trusted_proxies
+        state["client_address"] = client_address(scope, dict(scope["headers"]) if proxies else {}, proxies)
+    return Origin(state.get("request_id", "-"), state["client_address"], _user_agent(scope))
+
+
+def _user_agent(scope: Scope) -> str | None:
+    # Not `request.headers`, which is made for it and decodes every name.
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            found: str = value.decode("latin-1")
+            return found
+    return None
 
 
 @asynccontextmanager

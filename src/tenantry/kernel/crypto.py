@@ -7,6 +7,7 @@ import hmac
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -31,7 +32,7 @@ class _Cookie(msgspec.Struct, frozen=True):
 
 def token_hash(token: str) -> bytes:
     """Return the SHA-256 of a token, 32 bytes. For random tokens only: a password needs a slow hash."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def same(one: str | bytes, other: str | bytes) -> bool:

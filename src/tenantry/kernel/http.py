@@ -17,7 +17,7 @@ from .logs import AccessLog, logger_of, request_id_of_logs
 from .problem_handlers import problem_response
 from .problems import Internal, Problem, TooLarge
 from .raw_input import BodyWatch, charset_refusal, query_refusal
-from .told import told
+from .told import listen, told
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -117,7 +117,8 @@ class _Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = _request_id(self.headers, options)
         self.personal = b"cookie" in self.headers or b"authorization" in self.headers or b"x-api-key" in self.headers
-        state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        listen(scope)
+        state: MutableMapping[str, Any] = scope["state"]
         state["request_id"] = self.request_id
         state["client_address"] = client_address(scope, self.headers, options.trusted_proxies)
 

@@ -12,7 +12,10 @@ from starlette.types import Scope
 def product_request(scope: Scope) -> Request:
     """A request or a websocket's handshake, as the product's own application would see it."""
     scope.setdefault("state", {})
-    seen = {**scope, "app": product_app(scope)}
+    app = product_app(scope)
+    if app is scope["app"] and scope["type"] == "http":
+        return Request(scope)
+    seen = {**scope, "app": app}
     # Else the names of routes would be looked up in somebody else's router.
     seen.pop("router", None)
     if scope["type"] == "websocket":

@@ -27,6 +27,16 @@ def tell(scope: Scope, *groups: Sequence[Header]) -> None:
     scope.setdefault("state", {}).setdefault(_TOLD, []).extend(groups)
 
 
+def listen(scope: Scope) -> None:
+    """Say that what is told about this request is put on its answer; for the outermost layer, before all others."""
+    scope.setdefault("state", {}).setdefault(_TOLD, [])
+
+
+def is_heard(scope: Scope) -> bool:
+    """Whether what is told is put on the answer, so that no layer between has to look at it."""
+    return scope["type"] == "http" and _TOLD in scope.get("state", ())
+
+
 def told(scope: Scope, given: Sequence[Header]) -> list[Header]:
     """The headers to add to an answer that has the `given` ones."""
     groups = scope.get("state", {}).get(_TOLD)
@@ -56,7 +66,7 @@ class Telling:
             await self._app(scope, receive, send)
             return
         # Made here, so that it is the same one for every layer inside, whatever copies of the scope they make.
-        scope.setdefault("state", {})
+        listen(scope)
         started, status = perf_counter(), 0
         if scope["type"] == "websocket":
             send = ending_handshake(scope, send)

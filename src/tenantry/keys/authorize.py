@@ -4,7 +4,8 @@ import msgspec
 
 from tenantry.kernel import Context
 from tenantry.product import Meter
-from tenantry.usage import Decision, consume
+from tenantry.usage import Decision
+from tenantry.usage.spending import ask, spend
 
 from .errors import KeyMissing, ScopeMissing
 from .known import KnownKey, KnownKeys
@@ -32,11 +33,14 @@ async def authorize(
     """
     if not secret:
         raise KeyMissing
-    known = ctx.runtime.port(KnownKeys)
-    key = known.remembered(secret) or await known.ask(ctx, secret)
+    runtime = ctx.runtime
+    known, now = runtime.port(KnownKeys), runtime.clock.monotonic()
+    key = known.remembered(secret, now) or await known.ask(ctx, secret)
     if key.refusal is not None or (scope is not None and scope not in key.scopes):
         refuse(key, scope)
-    return Authorized(key, None if meter is None else await consume(ctx, meter, cost, by=key.by))
+    if meter is None:
+        return Authorized(key, None)
+    return Authorized(key, spend(ctx, meter, cost, key.by, now) or await ask(ctx, meter, cost, key.by))
 
 
 def refuse(key: KnownKey, scope: str | None) -> None:

@@ -19,7 +19,8 @@ from tenantry.kernel.problem_handlers import problem_answer
 from tenantry.kernel.problems import Malformed, MethodNotAllowed, TooLarge, UnsupportedMediaType
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import AUTHORIZE, Meter
-from tenantry.usage import Decision, consume
+from tenantry.usage import Decision
+from tenantry.usage.spending import ask, spend
 
 from .authorize import refuse
 from .calls import CallLog
@@ -91,14 +92,15 @@ class AuthorizeDoor:
 
 
 async def _asked(ctx: Context, asked: AuthorizeKey, meter: Meter | None) -> AuthorizedKey:
-    key, began = None, ctx.clock.monotonic()
+    key, decision, began = None, None, ctx.clock.monotonic()
     try:
         if not asked.key:
             raise KeyMissing
         known = ctx.port(KnownKeys)
-        key = known.remembered(asked.key) or await known.ask(ctx, asked.key)
+        key = known.remembered(asked.key, began) or await known.ask(ctx, asked.key)
         refuse(key, asked.scope)
-        decision = None if meter is None else await consume(ctx, meter, asked.cost, by=key.by)
+        if meter is not None:
+            decision = spend(ctx, meter, asked.cost, key.by, began) or await ask(ctx, meter, asked.cost, key.by)
     except OF_THE_KEY as refusal:
         if key is not None and asked.cost:
             _note(ctx, key, refusal.status, began)

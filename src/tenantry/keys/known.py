@@ -78,18 +78,16 @@ class KnownKeys:
 
     async def find(self, ctx: Context, secret: str) -> KnownKey:
         """The key of a secret. Raises what is the matter with one that does not work; see `errors`."""
-        known = self.remembered(secret) or await self.ask(ctx, secret)
+        known = self.remembered(secret, self._clock.monotonic()) or await self.ask(ctx, secret)
         if known.refusal is not None:
             raise known.refusal
         return known
 
-    def remembered(self, secret: str) -> KnownKey | None:
-        """The key of a secret, whether it works or not; None when it is not known here, or not to be trusted."""
+    def remembered(self, secret: str, now: float) -> KnownKey | None:
+        """The key of a secret, whether it works or not; None when it is not known here, or not to be trusted `now`."""
         known = self._known.get(token_hash(secret))
-        if known is not None:
-            now = self._clock.monotonic()
-            if now < known.until and now < self._notices.trusted_until:
-                return known
+        if known is not None and now < known.until and now < self._notices.trusted_until:
+            return known
         return None
 
     async def ask(self, ctx: Context, secret: str) -> KnownKey:

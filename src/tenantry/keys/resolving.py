@@ -33,9 +33,12 @@ async def resolve_key(request: Request, runtime: Runtime) -> Resolved | None:
     secret = presented_key(request.scope["headers"])
     if secret is None:
         return None
-    known = await runtime.port(KnownKeys).find(system_context(runtime), secret)
+    known = runtime.port(KnownKeys)
+    key = known.remembered(secret, runtime.clock.monotonic()) or await known.ask(system_context(runtime), secret)
+    if key.refusal is not None:
+        raise key.refusal
     when_ended(request.scope, note_call)
-    return known.by
+    return key.by
 
 
 def presented_key(headers: list[tuple[bytes, bytes]]) -> str | None:

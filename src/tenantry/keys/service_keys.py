@@ -1,8 +1,9 @@
 """Keys of the operator's own services. A door of the room: the command line issues them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tenantry.kernel import Context
 

@@ -1,6 +1,5 @@
 """Meters and their windows: what a holder has used, and whether one more call fits."""
 
-from .actions import consume, decide
 from .charging import Charge
 from .errors import BurstExceeded, LimitReached, QuotaExceeded
 from .headers import limit_headers
@@ -8,6 +7,7 @@ from .leases import Leases
 from .metered import Metered
 from .queries.counters import record
 from .rows import Decision, Window
+from .spending import consume, decide
 
 __all__ = [
     "BurstExceeded",

@@ -1,7 +1,6 @@
 """How `Leases` asks the database: two statements, each in a unit of its own on the service login, of many counters."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from tenantry.kernel import Context
 from tenantry.kernel.problems import DatabaseConflict
@@ -9,7 +8,8 @@ from tenantry.kernel.problems import DatabaseConflict
 from .queries import exchange as queries
 from .queries.exchange import Asked, Exchanged
 
-Key = tuple[UUID, str]
+Key = tuple[int, str]
+"""A counter: its holder's id, as the number that it is, and the meter. A UUID hashes itself in Python."""
 
 BATCH_MAX = 256
 """Counters in one statement."""
@@ -34,7 +34,7 @@ def batch_of(ready: list[Key], kind: str) -> list[Key]:
 async def exchanged(ctx: Context, asked: Sequence[Asked]) -> dict[Key, Exchanged]:
     """What each counter answers; those without a row are missing."""
     async with ctx.service(single=True) as working:
-        return {(one.holder_id, one.meter): one for one in await queries.exchange(working.db, asked)}
+        return {(one.holder_id.int, one.meter): one for one in await queries.exchange(working.db, asked)}
 
 
 async def opened(ctx: Context, asked: Sequence[Asked]) -> set[Key]:
@@ -49,4 +49,4 @@ async def opened(ctx: Context, asked: Sequence[Asked]) -> set[Key]:
 
 async def _open(ctx: Context, asked: Sequence[Asked]) -> set[Key]:
     async with ctx.service(single=True) as working:
-        return await queries.open_windows(working.db, asked)
+        return {(holder.int, meter) for holder, meter in await queries.open_windows(working.db, asked)}

@@ -9,9 +9,9 @@ from tenantry.kernel.context import context_of
 from tenantry.kernel.told import Header
 from tenantry.product import Meter
 
-from .actions import COST_MAX, consume
 from .headers import raw_limit_headers
 from .rows import Decision
+from .spending import COST_MAX, consume
 
 Asked = TypeVar("Asked")
 

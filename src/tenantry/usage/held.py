@@ -12,7 +12,6 @@ over.
 """
 
 from collections.abc import Sequence
-from typing import cast
 from uuid import UUID
 
 from tenantry.product import Meter
@@ -106,13 +105,13 @@ class Held:
         if now < self.deadline and self.leased + self.counted - self.spent >= cost:
             if most is None:
                 self.spent += cost
-                return self.decision(cost, allowed=True)
+                return self.admitted(cost)
             return self.serve(cost, most)
         if self.known is None:
             return None
         is_refused = now < self.refused_until and not self.fits(cost)
         if is_refused or (now < self.fresh_until and not self.is_within(cost, most)):
-            return self.decision(cost, allowed=False)
+            return self.refusal(cost)
         return None
 
     def serve(self, cost: int, most: int | None) -> Decision:
@@ -120,7 +119,7 @@ class Held:
         allowed = most is None or self.is_within(cost, most)
         if allowed:
             self.spent += cost
-        return self.decision(cost, allowed=allowed)
+        return self.admitted(cost) if allowed else self.refusal(cost)
 
     def is_within(self, cost: int, most: int | None) -> bool:
         """Whether no more than `most` units are used with such a call, as far as is known here."""
@@ -202,25 +201,40 @@ class Held:
         """How many units other workers held at the last exchange, beside what is set aside."""
         return max(0, self.known.leased - self.known.reserved - self.leased) if self.known else 0
 
-    def decision(self, cost: int, *, allowed: bool) -> Decision:
-        """What a caller is told; `known` is there."""
-        found = cast("Exchanged", self.known)
-        limit, counted, spent = found.plan_limit, self.counted, self.spent
-        # By place: nearly every call that is counted comes by here.
+    def admitted(self, cost: int) -> Decision:
+        """What a caller is told whose call was admitted; `known` is there."""
+        found: Exchanged = self.known  # type: ignore[assignment]
+        ahead = self.counted - self.spent
+        # By place, and nothing that is as it is by itself: nearly every call that is counted comes by here.
         return Decision(
-            allowed,
+            True,  # noqa: FBT003
             self.meter.name,
             cost,
             found.plan,
             found.quota,
-            self.used + spent - counted,
-            None if limit is None else self.free + self.leased + counted - spent,
+            self.used - ahead,
+            None if found.plan_limit is None else self.free + self.leased + ahead,
             found.window_end,
             self.window_seconds,
-            allowed or limit is None or cost <= limit,
-            not allowed and self.elsewhere > 0,
             True,  # noqa: FBT003
-            0 if allowed else found.reserved,
+        )
+
+    def refusal(self, cost: int) -> Decision:
+        """What a caller is told whose call was not; `known` is there."""
+        found: Exchanged = self.known  # type: ignore[assignment]
+        return Decision(
+            allowed=False,
+            meter=self.meter.name,
+            cost=cost,
+            plan=found.plan,
+            limit=found.quota,
+            used=self.used + self.spent - self.counted,
+            remaining=None if found.plan_limit is None else self.free + self.left,
+            reset_at=found.window_end,
+            window_seconds=self.window_seconds,
+            waiting_helps=found.plan_limit is None or cost <= found.plan_limit,
+            soon=self.elsewhere > 0,
+            set_aside=found.reserved,
         )
 
     def refused(self) -> None:

@@ -72,9 +72,8 @@ class Leases:
         """
         if self._closing:
             raise DatabaseUnavailable(internal="the application is stopping")
-        key, now = (holder_id, meter.name), self._clock.monotonic()
-        decision = self.at_hand(ctx, key, cost, most=most, now=now)
-        if decision is not None:
+        key, now = (holder_id.int, meter.name), self._clock.monotonic()
+        if (decision := self.at_hand(ctx, holder_id, meter, cost, most, now)) is not None:
             return decision
         held = self._held.get(key)
         if held is None:
@@ -84,14 +83,19 @@ class Leases:
             return None
         return await self._wait(ctx, key, Waiter(cost, most))
 
-    def at_hand(self, ctx: Context, key: Key, cost: int, *, most: int | None, now: float) -> Decision | None:
+    def at_hand(
+        self, ctx: Context, holder_id: UUID, meter: Meter, cost: int, most: int | None, now: float
+    ) -> Decision | None:
         """`take` without waiting, at the time `now`: None when what is held does not decide it."""
+        key = (holder_id.int, meter.name)
         held = self._held.get(key)
         # Nobody overtakes.
         if held is None or self._closing or (self._waiting and key in self._waiting):
             return None
+        if held.meter is not meter and held.meter != meter:
+            return None  # Of the same name, but not declared: that is told where the database would be asked.
         decision = held.admit(cost, now, most)
-        if held.low >= 0 and decision is not None and held.left <= held.low and not held.asking:
+        if held.leased + held.counted - held.spent <= held.low and decision is not None and not held.asking:
             self._due.setdefault(key, False)
             self._fly(ctx)
         return decision
@@ -122,7 +126,7 @@ class Leases:
 
     def _of(self, holder_id: UUID) -> list[tuple[Key, Held]]:
         """What is held of one holder: looked up, for there may be very many others."""
-        keys = [(holder_id, name) for name in self._meters]
+        keys = [(holder_id.int, name) for name in self._meters]
         return [(key, self._held[key]) for key in keys if key in self._held]
 
     def expire(self, holder_id: UUID | None = None) -> None:
@@ -192,7 +196,7 @@ class Leases:
             need = max(0, sum(costs) - (0 if closing else held.left))
             held.measure(need, now)
             more = 0 if held.meter.strict or (closing and not need) else lease_size(held.rate, held.free)
-            batch[key] = Sent(held.ask(key[0], need=need, more=more, closing=closing), len(waiters), closing)
+            batch[key] = Sent(held.ask(UUID(int=key[0]), need=need, more=more, closing=closing), len(waiters), closing)
         return batch
 
     async def _open(self, ctx: Context, missing: dict[Key, Sent], in_vain: set[Key], sent: float) -> None:
@@ -245,7 +249,7 @@ class Leases:
             elif place >= served or held.fits(waiter.cost) or self._is_new(held, place, each):
                 late.append(waiter)
             else:
-                waiter.tell(held.decision(waiter.cost, allowed=False))
+                waiter.tell(held.refusal(waiter.cost))
         # They came while the exchange was under way, or all together were too many.
         self._put_off(key, late)
 

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenantry.kernel import Problem
 from tenantry.kernel.mounted import product_request
 from tenantry.kernel.problem_handlers import problem_answer
-from tenantry.kernel.told import STARTS
+from tenantry.kernel.told import STARTS, is_heard, tell
 from tenantry.product import Meter
 from tenantry.web import problem_page
 
@@ -60,6 +60,10 @@ class Metered:
             await self._app(scope, receive, send)
             return
         headers = counted[1]
+        if is_heard(scope):
+            tell(scope, headers)
+            await self._app(scope, receive, send)
+            return
 
         # Not a coroutine of its own: every chunk of every stream comes by here.
         def stating(message: Message) -> Awaitable[None]:

@@ -31,13 +31,13 @@ from tenantry.kernel.tasks import to_the_end
 from tenantry.product import Meter
 
 from . import queries
-from .actions import COST_MAX
 from .bursts import keep_pace
 from .errors import QuotaExceeded, ReservationConflict, ReservationNotFound
 from .leases import Leases
 from .queries.exchange import Asked, Exchanged
 from .queries.reservations import End, Reservation
 from .rows import Decision
+from .spending import COST_MAX
 
 __all__ = ["Reservation", "Reserved", "Terms", "release", "reserve", "reserved", "settle"]
 

@@ -1,9 +1,9 @@
 """Changes of how one signs in hold who asks: their session must live, and one proof does not last for ever."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from identity.mailed import mailing_product
 from identity.password_steps import ADA, entered, hash_of, person

@@ -1,10 +1,10 @@
 """The one gate that every way of signing in goes through: who is let in, whom we ask for more, who is turned away."""
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit

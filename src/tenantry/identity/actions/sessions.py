@@ -1,11 +1,11 @@
 """Sessions begin at the end of a sign-in, get a new token when a person proves more, and end."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit

@@ -48,7 +48,9 @@ def refuse_while_open(what: str) -> None:
 
     A task that was started while a unit was open is refused too, until that unit ends: the unit may wait for it.
     """
-    if _is_one_open():
+    # Every call that is counted asks: without a further call.
+    hold = _last_hold.get()
+    if hold is not None and hold.is_open:
         msg = f"{what} while a unit of work is open; commit first, or take ctx.unit() and keep it short"
         raise UnitStillOpen(msg)
 

@@ -1,7 +1,7 @@
 """The call log: calls are noted in memory, where that costs about a microsecond, and written in bulk by a task.
 
-Nothing is lost at a clean stop. A process that is killed loses what it noted in the last `WRITE_EVERY_SECONDS`, or
-since a database that is away took the last batch.
+Nothing is lost at a clean stop. A process that is killed loses what it noted in the last `WRITE_EVERY_SECONDS` and
+while a batch was written, or since a database that is away took the last batch.
 """
 
 import asyncio
@@ -27,9 +27,11 @@ from .rows import Bodies, Noted
 
 Part = list[Entry]
 
-WRITE_EVERY_SECONDS, WRITE_AT = 0.25, 500
+WRITE_EVERY_SECONDS, WRITE_AT = 0.25, 1000
 BATCH_MAX = 2000
 """Calls in one statement, when many wait."""
+PREPARED_AT_ONCE = 100
+"""Calls that are made ready before others have their turn of the loop."""
 WAITING_MAX = 50_000
 BODIES_MAX = 5000
 """While more calls wait than this, bodies are left out: it is they that take memory."""
@@ -55,6 +57,8 @@ class CallLog:
         self._waiting: deque[Noted] = deque()
         self._parts: list[Part] = []
         """The batch that is being written, of which some may have to be looked at apart."""
+        self._ready: Part = []
+        """The batch after it, made ready while the database works."""
         self._is_doubtful = False
         """Whether the first part may be written already, though nobody said so."""
         self._writer: asyncio.Task[None] | None = None
@@ -63,7 +67,7 @@ class CallLog:
     @property
     def waiting(self) -> int:
         """How many calls are noted and not written yet."""
-        return len(self._waiting) + sum(map(len, self._parts))
+        return len(self._waiting) + len(self._ready) + sum(map(len, self._parts))
 
     async def open(self) -> None:
         """Nothing is noted yet."""
@@ -79,8 +83,8 @@ class CallLog:
             with suppress(asyncio.CancelledError):
                 await self._writer
         self._drop("stopped", self.waiting)
-        self._waiting.clear()
-        self._parts.clear()
+        for kept in (self._waiting, self._ready, self._parts):
+            kept.clear()
 
     def add(
         self, ctx: Context, *, method: str, endpoint: str, status: int, seconds: float, bodies: Bodies = (None, None)
@@ -125,16 +129,36 @@ class CallLog:
             with suppress(TimeoutError):
                 async with asyncio.timeout(WRITE_EVERY_SECONDS):
                     await self._enough.wait()
-            while self.waiting:
-                await self._write(ctx)
-            if not self._stop.is_set():
+            self._enough.clear()
+            if self.waiting:
+                await self._write_next(ctx)
+            # A few that came meanwhile have time until others join them.
+            if self.waiting >= WRITE_AT or self._stop.is_set():
+                self._enough.set()
+            elif not self.waiting:
                 self._some.clear()
-                self._enough.clear()
+
+    async def _prepare(self) -> None:
+        """Make the next batch ready, some calls at a time: other requests come between, and what the database says."""
+        while room := min(len(self._waiting), BATCH_MAX - len(self._ready), PREPARED_AT_ONCE):
+            ids = new_id.many(room)
+            self._ready += [_entry(self._waiting.popleft(), one) for one in ids]
+            await asyncio.sleep(0)
+
+    async def _write_next(self, ctx: Context) -> None:
+        """Write the next batch, and make the one after it ready meanwhile."""
+        await self._prepare()
+        self._parts.append(self._ready)
+        self._ready = []
+        preparing = asyncio.create_task(self._prepare())
+        try:
+            await self._write(ctx)
+            await preparing
+        finally:
+            preparing.cancel()
 
     async def _write(self, ctx: Context) -> None:
-        """Write the next batch, however often it must be tried."""
-        if not self._parts:
-            self._parts.append([_entry(self._waiting.popleft()) for _ in range(min(len(self._waiting), BATCH_MAX))])
+        """Write what is to be written now, however often it must be tried."""
         pause = PAUSE_SECONDS
         while self._parts:
             part = self._parts[0]
@@ -208,12 +232,12 @@ def is_error(status: int) -> bool:
     return status >= 400 or status == 0
 
 
-def _entry(noted: Noted) -> Entry:
+def _entry(noted: Noted, call: UUID) -> Entry:
     """The call as it is written, in the columns' bounds; it keeps its id through every try."""
     at, key, method, endpoint, status, latency_ms, request, (asked, told) = noted
     return Entry(
         write_time(at),
-        new_id(),
+        call,
         key,
         _text(method, METHOD_MAX),
         _text(endpoint, ENDPOINT_MAX),
