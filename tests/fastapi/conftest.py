@@ -58,9 +58,8 @@ async def own(database: TestDatabase, identity_provider: Any, provider_clock: An
                 **settings,
             }
             product = Product("Acme", sign_in=[Google()], plans=PLANS, modules=modules)
-            inner = tenantry.create_app(
-                product, Settings(**values), worker=False, log_requests=False, ports={Clock: clock}
-            )
+            ports = {Clock: clock}
+            inner = tenantry.create_app(product, Settings(**values), worker=False, log_requests=False, ports=ports)
             tenantry.mount(app, inner)
             await stack.enter_async_context(app.router.lifespan_context(app))
             return Own(app, inner, AppKit(app, clock, database, identity_provider, stack))

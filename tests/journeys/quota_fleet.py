@@ -111,9 +111,8 @@ class Fleet:
     @contextmanager
     def running(self, holders: int = 2) -> Iterator["Fleet"]:
         """The operator's application in this process, and the workers in theirs; those that still run are killed."""
-        app = create_app(
-            PRODUCT, settings_of(self._orders(0.0)), worker=False, log_requests=False, ports={Clock: self.clock}
-        )
+        settings = settings_of(self._orders(0.0))
+        app = create_app(PRODUCT, settings, worker=False, log_requests=False, ports={Clock: self.clock})
         with self.runner:
             lifespan = app.router.lifespan_context(app)
             self.runner.run(lifespan.__aenter__())

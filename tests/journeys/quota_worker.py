@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from tenantry import Google, Meter, Plan, Product, Settings, create_app
+from tenantry.kernel.clock import Clock
 from tenantry.kernel.context import system_context
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 from tenantry.usage import decide
@@ -113,9 +114,8 @@ async def work(orders: Orders) -> None:
     """See `main`."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    app = create_app(
-        PRODUCT, settings_of(orders), clock=SharedClock(orders.clock, orders.skew), worker=False, log_requests=False
-    )
+    ports = {Clock: SharedClock(orders.clock, orders.skew)}
+    app = create_app(PRODUCT, settings_of(orders), worker=False, log_requests=False, ports=ports)
     file = os.open(orders.admissions, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     async with app.router.lifespan_context(app):
         ctx = system_context(app.state.runtime)

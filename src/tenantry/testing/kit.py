@@ -68,9 +68,8 @@ class AppKit:
             "demo_issuer": identity.url if identity else None,
             **settings,
         }
-        app = create_app(
-            product, Settings(**values), worker=False, log_requests=False, ports={Clock: clock, **(ports or {})}
-        )
+        given: dict[type, object] = {Clock: clock, **(ports or {})}
+        app = create_app(product, Settings(**values), worker=False, log_requests=False, ports=given)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
             try:
