@@ -9,7 +9,7 @@ from ..errors import EventMalformed
 from ..snapshots import ExternalId, Hint, ObjectKind, Snapshot
 from .stripe_fields import Document, first, id_of, table, text, when
 from .stripe_normal import customer_of, price_of, product_of, subscription_with_all
-from .stripe_payments import behind_charge, charge_payment, intent_payment, invoice_payment
+from .stripe_payments import behind_charge, charge_payment, intent_payment, invoice_payment, session_payment
 
 _KINDS: dict[str, ObjectKind] = {
     "subscription": "subscription",
@@ -44,11 +44,12 @@ def hint_of(event: Document) -> Hint:
     """What an event is about. Without an object that billing keeps, or from a connected account: nothing of ours."""
     found: Document = event["data"]["object"]
     kind, object_id = (None, None) if event.get("account") is not None else _named(found)
+    is_ours = kind is not None and object_id is not None
     return Hint(
         dedupe_key=id_of(event) or "",
         event=_event_name(event),
-        object_kind=kind if object_id else None,
-        object_id=object_id,
+        object_kind=kind if is_ours else None,
+        object_id=object_id if is_ours else None,
         occurred_at=when(event.get("created")),
         is_live=event.get("livemode") is True,
     )
@@ -77,6 +78,8 @@ def _single(found: Document, name: str, version: datetime | None) -> Snapshot | 
         case "invoice":
             is_waiting = name == "invoice.payment_action_required"
             return invoice_payment(found, is_waiting=is_waiting, version=version)
+        case "checkout.session":
+            return session_payment(found, version=version)
         case "charge":
             return charge_payment(found, external_id=behind_charge(found), version=version)
         case "payment_intent":

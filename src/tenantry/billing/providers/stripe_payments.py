@@ -140,6 +140,27 @@ def charge_payment(
     )
 
 
+def session_payment(document: object, *, version: datetime | None = None) -> PaymentSnapshot | None:
+    """A checkout page where something was paid once; None for every other, and as long as nothing is paid."""
+    found = table(document)
+    intent, currency = id_of(found.get("payment_intent")), currency_of(found.get("currency"))
+    external_id = first(id_of(found.get("invoice")), intent)
+    if external_id is None or currency is None or (found.get("mode"), found.get("payment_status")) != ("payment", "paid"):
+        return None
+    return PaymentSnapshot(
+        external_id=external_id,
+        intent=intent,
+        customer=id_of(found.get("customer")),
+        status="paid",
+        amount=whole(found.get("amount_total")) or 0,
+        currency=currency,
+        paid_at=version,
+        holder_id=holder_of(found.get("metadata"), {"holder_id": found.get("client_reference_id")}),
+        email=text(table(found.get("customer_details")).get("email"), characters_max=512),
+        version=version,
+    )
+
+
 def behind_charge(found: Document) -> ExternalId | None:
     """What a charge or intent belongs to, as far as it says: its invoice, itself when it is said to have none.
 
@@ -153,7 +174,8 @@ def behind_charge(found: Document) -> ExternalId | None:
 def _invoice_status(found: Document, *, is_waiting: bool) -> PaymentStatus | None:
     raw = found.get("status")
     status = _INVOICE.get(raw) if isinstance(raw, str) else None
-    if raw == "open" and found.get("attempted") is True and not is_waiting:
+    # `attempted` is true of what was never due, too.
+    if raw == "open" and whole(found.get("attempt_count")) and not is_waiting:
         return "failed"
     return status
 

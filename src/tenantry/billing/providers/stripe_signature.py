@@ -48,7 +48,8 @@ def _read(header: str) -> tuple[int, list[bytes]]:
     pairs = [one.partition("=") for one in header[:_HEADER_CHARACTERS_MAX].split(",")]
     times = [value for name, _, value in pairs if name == "t"]
     signatures = [value.encode("utf-8", "replace") for name, _, value in pairs if name == "v1"]
-    if not times or not _TIME.fullmatch(times[0]) or not signatures:
+    is_torn = any(name in {"t", "v1"} and not equals for name, equals, _ in pairs)
+    if is_torn or not times or not _TIME.fullmatch(times[0]) or not signatures:
         raise SignatureRefused("The Stripe-Signature header holds no time and signature that could be read.")
     return int(times[0]), signatures
 
