@@ -84,7 +84,9 @@ def test_a_blank_among_the_secrets_verifies_nothing():
         provider(SECRET, "").hint(body, signed(body, secret=""), now=NOW)
 
 
-@pytest.mark.parametrize("header", [None, "", "nonsense", "t=,v1=a", "t=1e9,v1=a", "v1=a", "t=12", "t=1,v0=a", "," * 9999])
+@pytest.mark.parametrize(
+    "header", [None, "", "nonsense", "t=,v1=a", "t=1e9,v1=a", "v1=a", "t=12", "t=1,v0=a", "," * 9999]
+)
 def test_401_without_a_signature_that_can_be_read(header):
     headers = {} if header is None else {"stripe-signature": header}
     with pytest.raises(SignatureRefused):

@@ -75,7 +75,8 @@ def invoice_intents(found: Document) -> list[ExternalId]:
     payments = [one for one in rows(found.get("payments")) if id_of(table(one.get("payment")).get("payment_intent"))]
     payments.sort(key=lambda one: (one.get("status") != "paid", one.get("is_default") is not True))
     ids = (id_of(table(one.get("payment")).get("payment_intent")) for one in payments)
-    return [one for one in (id_of(found.get("payment_intent")), *ids) if one is not None]
+    # In the transitional shape the same one stands in both places.
+    return list(dict.fromkeys(one for one in (id_of(found.get("payment_intent")), *ids) if one is not None))
 
 
 def intent_payment(
