@@ -1,5 +1,6 @@
-"""Stripe's payloads as others recorded them. They are not ours to ship; where they lie beside the repository, they are
-read, and where they do not, the tests skip.
+"""Stripe's payloads as others recorded them.
+
+They are not ours to ship; where they lie beside the repository, they are read, and where they do not, the tests skip.
 """
 
 import json

@@ -1,6 +1,9 @@
 """What is asked of Stripe, against a stand-in over HTTP that Stripe's own SDK speaks to as well."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -24,6 +27,7 @@ from tenantry.billing.providers import (
 )
 from tenantry.billing.providers.building import Credentials
 from tenantry.billing.providers.stripe import StripeProvider
+from tenantry.billing.providers.stripe_asking import Refused
 from tenantry.billing.snapshots import (
     CustomerSnapshot,
     ExternalId,
@@ -278,6 +282,51 @@ async def test_paused_and_resumed(provider, standin, sold, until):
     assert (resumed.status, resumed.resumes_at) == ("active", None)
 
 
+async def test_one_that_stripe_paused_after_its_trial_is_resumed(provider, standin, sold):
+    made = await bought(provider, standin, sold["small"])
+    made["status"] = "paused"
+    assert one(await provider.read("subscription", ExternalId(made["id"])), SubscriptionSnapshot).status == "paused"
+    assert one(await provider.change(ExternalId(made["id"]), Resume()), SubscriptionSnapshot).status == "active"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "problem"),
+    [
+        (400, {"message": "No such coupon"}, ChangeRefused),
+        (402, {"type": "card_error", "code": "card_declined", "message": "Your card was declined."}, ChangeRefused),
+        (409, {"code": "idempotency_key_in_use", "message": "There is another request"}, ProviderAway),
+        (401, {"message": "Invalid API Key provided: sk_***"}, ProviderAway),
+        (403, {"message": "This key may not"}, ProviderAway),
+        (404, {}, ProviderAway),
+        (400, {"message": ["no text"], "code": 5}, ProviderAway),
+    ],
+)
+def test_a_refusal_is_told_in_stripes_words_where_they_are_for_the_caller(status, error, problem):
+    found = Refused(status, error).problem()
+    assert isinstance(found, problem)
+    assert found.detail == (error["message"] if problem is ChangeRefused else None)
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_an_event_says_whether_it_is_of_the_test_mode(clock, is_live):
+    with start_stripe(now=clock.now, is_live=is_live) as standin:
+        standin.account.product("Pro")
+        (delivery,) = standin.deliveries()
+    provider = StripeProvider(Credentials(standin.url, webhook_secrets=(STRIPE_WEBHOOK_SECRET,)), clock)
+    assert provider.hint(delivery.body, delivery.headers, now=NOW).is_live is is_live
+
+
+@pytest.mark.parametrize("kind", ["subscription", "customer", "product", "price"])
+async def test_503_when_another_object_is_answered(provider, standin, kind):
+    word = {"subscription": "sub", "customer": "cus", "product": "prod", "price": "price"}[kind]
+    made = standin.account.make(
+        kind, word, email=None, product="prod_1", currency="usd", items={"data": []}, customer=1
+    )
+    made["id"], standin.account.shape = "\n", "new"
+    with pytest.raises(ProviderAway):
+        await provider.read(kind, ExternalId(next(iter(standin.account.objects))))
+
+
 async def test_everything_is_listed_page_by_page(provider, standin, sold):
     account = standin.account
     customers = [account.make("customer", "cus", email=f"{n}@example.org", name=None)["id"] for n in range(230)]
@@ -421,14 +470,11 @@ async def test_the_sdk_that_stripe_makes_speaks_to_the_stand_in(standin, sold, c
 
 def test_the_sdk_is_asked_for_no_report_on_the_machine(standin, clock, tmp_path):
     """In a process of its own, with a home of its own: nothing is written there, and nothing sent but the question."""
-    import os
-    import subprocess
-    import sys
-
     code = f"""
 import asyncio
 from tenantry.billing.providers.building import Credentials
 from tenantry.billing.providers.stripe import StripeProvider
+from tenantry.billing.providers.stripe_asking import Refused
 from tenantry.kernel.clock import SystemClock
 provider = StripeProvider(Credentials({standin.url!r}, key={STRIPE_KEY!r}), SystemClock())
 import sys

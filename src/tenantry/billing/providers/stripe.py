@@ -12,8 +12,8 @@ from ..snapshots import CustomerSnapshot, ExternalId, Hint, ObjectKind, Provider
 from .base import Cancel, Change, CheckoutPage, NewCustomer, Pause, PlanChange, PortalPage, Resume
 from .building import Credentials
 from .stripe_asking import StripeAsking
-from .stripe_events import event_of, hint_of, snapshots_of
-from .stripe_fields import Document, id_of, rows, table, text, whole
+from .stripe_events import event_of, hint_of, is_event, snapshots_of
+from .stripe_fields import Document, id_of, rows, text, whole
 from .stripe_normal import customer_of, price_of, subscription_with_all
 from .stripe_reading import EXPAND_SUBSCRIPTION, listed, pages, read
 from .stripe_signature import verify
@@ -53,7 +53,7 @@ class StripeProvider:
         created = {"gte": int(since.timestamp())}
         async for page in pages(self._stripe.get, "events", delivery_success=False, created=created):
             for event in page:
-                if id_of(event) is not None and isinstance(table(event.get("data")).get("object"), dict):
+                if is_event(event):
                     yield hint_of(event)
 
     async def customer(self, wanted: NewCustomer) -> CustomerSnapshot:

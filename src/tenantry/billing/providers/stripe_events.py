@@ -33,11 +33,17 @@ def event_of(body: bytes) -> Document:
         raise EventMalformed("The body is no JSON object.")
     if event.get("object") == "v2.core.event":
         raise EventMalformed("This is a thin event; the endpoint needs snapshot events.")
-    if event.get("object") != "event" or id_of(event) is None or not _event_name(event):
-        raise EventMalformed("An event has an id and a type.")
-    if not isinstance(table(event.get("data")).get("object"), dict):
-        raise EventMalformed("An event has an object.")
+    if not is_event(event):
+        raise EventMalformed("An event has an id, a type and an object.")
     return event
+
+
+def is_event(document: Document) -> bool:
+    """Whether it has what every event has."""
+    is_named = id_of(document) is not None and bool(_event_name(document))
+    return (
+        is_named and document.get("object") == "event" and isinstance(table(document.get("data")).get("object"), dict)
+    )
 
 
 def hint_of(event: Document) -> Hint:

@@ -47,7 +47,6 @@ def invoice_payment(
     subscription, metadata = _subscription(found)
     customer, lines = table(found.get("customer")), rows(found.get("lines"))
     start, end = _period(lines) if subscription else (None, None)
-    reason = found.get("billing_reason")
     return PaymentSnapshot(
         external_id=external_id,
         intent=first(*invoice_intents(found)),
@@ -55,7 +54,7 @@ def invoice_payment(
         subscription=subscription,
         price=_price(lines),
         status=_with_refund(status, amount, refunded),
-        reason=_REASONS.get(reason, "once") if isinstance(reason, str) else "once",
+        reason=_reason(found.get("billing_reason"), is_subscribed=subscription is not None),
         amount=amount,
         refunded=min(refunded, amount),
         currency=currency,
@@ -146,7 +145,11 @@ def session_payment(document: object, *, version: datetime | None = None) -> Pay
     found = table(document)
     intent, currency = id_of(found.get("payment_intent")), currency_of(found.get("currency"))
     external_id = first(id_of(found.get("invoice")), intent)
-    if external_id is None or currency is None or (found.get("mode"), found.get("payment_status")) != ("payment", "paid"):
+    if (
+        external_id is None
+        or currency is None
+        or (found.get("mode"), found.get("payment_status")) != ("payment", "paid")
+    ):
         return None
     return PaymentSnapshot(
         external_id=external_id,
@@ -192,6 +195,12 @@ def _subscription(found: Document) -> tuple[ExternalId | None, object]:
     below = table(table(found.get("parent")).get("subscription_details"))
     metadata = first(below.get("metadata"), table(found.get("subscription_details")).get("metadata"))
     return first(id_of(below.get("subscription")), id_of(found.get("subscription"))), metadata
+
+
+def _reason(raw: object, *, is_subscribed: bool) -> Reason:
+    known = _REASONS.get(raw) if isinstance(raw, str) else None
+    # Old versions do not say it.
+    return known or ("renewal" if is_subscribed and raw is None else "once")
 
 
 def _period(lines: list[Document]) -> tuple[datetime | None, datetime | None]:

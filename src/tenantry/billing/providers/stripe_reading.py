@@ -1,7 +1,7 @@
 """Reading Stripe's objects: one with what it refers to, or all of a kind."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..errors import ProviderAway
 from ..snapshots import CustomerSnapshot, ExternalId, ObjectKind, PaymentSnapshot, Snapshot
@@ -29,21 +29,15 @@ class Asks(Protocol):
 
 async def read(ask: Asks, kind: ObjectKind, external_id: ExternalId) -> list[Snapshot]:
     """The object as it is now, after what it refers to; [] when there is none."""
-    match kind:
-        case "subscription":
-            found = await ask("subscriptions", external_id, expand=EXPAND_SUBSCRIPTION)
-            return [] if found is None else _must_be(subscription_with_all(found))
-        case "customer":
-            found = await ask("customers", external_id)
-            return [] if found is None else _must_be(_some(customer_of(found)))
-        case "product":
-            found = await ask("products", external_id)
-            return [] if found is None else _must_be(_some(product_of(found)))
-        case "price":
-            found = await ask("prices", external_id, expand=["product"])
-            return [] if found is None else _must_be(priced(found))
-        case "payment":
-            return await _payment(ask, external_id)
+    if kind == "payment":
+        return await _payment(ask, external_id)
+    path, expand, normal = _OBJECTS[kind]
+    found = await ask(path, external_id, expand=expand)
+    if found is None:
+        return []
+    if found.get("object") != kind:
+        raise ProviderAway(internal=f"stripe: another object than a {kind} is answered")
+    return _must_be(normal(found))
 
 
 async def listed(ask: Asks, kind: ObjectKind) -> AsyncIterator[list[Snapshot]]:
@@ -168,8 +162,15 @@ def _must_be(snapshots: list[Snapshot]) -> list[Snapshot]:
     return snapshots
 
 
+_Normal: TypeAlias = Callable[[Document], list[Snapshot]]
+_OBJECTS: dict[ObjectKind, tuple[str, list[str] | None, _Normal]] = {
+    "subscription": ("subscriptions", EXPAND_SUBSCRIPTION, subscription_with_all),
+    "customer": ("customers", None, lambda found: _some(customer_of(found))),
+    "product": ("products", None, lambda found: _some(product_of(found))),
+    "price": ("prices", ["product"], priced),
+}
 _PRICES = ("prices", {"expand": ["data.product"]}, priced)
-_LISTS: dict[ObjectKind, list[tuple[str, dict[str, Any], Callable[[Document], list[Snapshot]]]]] = {
+_LISTS: dict[ObjectKind, list[tuple[str, dict[str, Any], _Normal]]] = {
     # A price's product lies too deep to be expanded in a list; products have their own.
     "subscription": [("subscriptions", {"status": "all", "expand": ["data.customer"]}, subscription_with_all)],
     "customer": [("customers", {}, lambda row: _some(customer_of(row)))],

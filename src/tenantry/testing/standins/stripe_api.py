@@ -115,7 +115,9 @@ class Api:
     def _posted(self, name: str, kind: str, more: str, asked: Document) -> Document:
         account = self._account
         if name == "subscriptions" and more:
-            return self._change(self._live(more.removesuffix("/resume")), asked)
+            found = self._live(more.removesuffix("/resume"))
+            found["status"] = "active" if more.endswith("/resume") else found["status"]
+            return self._change(found, asked)
         if more:
             found = account.get(kind, more)
             found |= asked
