@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from tenantry.kernel.clock import Clock
 
-from ..errors import ChangeRefused, EventMalformed, ProviderAway
+from ..errors import EventMalformed, ProviderAway
 from ..snapshots import CustomerSnapshot, ExternalId, Hint, ObjectKind, ProviderName, Snapshot
 from .base import Cancel, Change, CheckoutPage, NewCustomer, Pause, PlanChange, PortalPage, Resume
 from .building import Credentials
@@ -57,26 +57,7 @@ class StripeProvider:
                     yield hint_of(event)
 
     async def customer(self, wanted: NewCustomer) -> CustomerSnapshot:
-        holder = str(wanted.holder_id)
-        try:
-            found = await self._stripe.ask(
-                "post",
-                "customers",
-                email=wanted.email,
-                name=wanted.name,
-                metadata={"holder_id": holder},
-                idempotency_key=wanted.key,
-            )
-        except ChangeRefused:
-            # The same wish with another address: Stripe refuses it, and has the customer of the first time.
-            query = f"metadata['holder_id']:'{holder}'"
-            found = next(iter(rows(await self._stripe.ask("get", "customers", "search", query=query))), {})
-            if not found:
-                raise
-        customer = customer_of(found)
-        if customer is None:
-            raise ProviderAway(internal="stripe: a customer was made that cannot be read")
-        return customer
+        return await self._customer_there_is(wanted) or await self._customer_made(wanted)
 
     async def page(self, wanted: CheckoutPage | PortalPage) -> str:
         if isinstance(wanted, PortalPage):
@@ -101,6 +82,24 @@ class StripeProvider:
 
     async def aclose(self) -> None:
         await self._stripe.aclose()
+
+    async def _customer_there_is(self, wanted: NewCustomer) -> CustomerSnapshot | None:
+        """By address, which Stripe answers as it is; else by holder, which its search knows after a minute only."""
+        search = f"metadata['holder_id']:'{wanted.holder_id}'"
+        for path, asked in ((["customers"], {"email": wanted.email}), (["customers", "search"], {"query": search})):
+            for row in rows(await self._stripe.ask("get", *path, **asked, limit=100)):
+                customer = customer_of(row)
+                if customer is not None and customer.holder_id == wanted.holder_id and not customer.is_deleted:
+                    return customer
+        return None
+
+    async def _customer_made(self, wanted: NewCustomer) -> CustomerSnapshot:
+        metadata = {"holder_id": str(wanted.holder_id)}
+        asked = {"email": wanted.email, "name": wanted.name, "metadata": metadata}
+        customer = customer_of(await self._stripe.ask("post", "customers", idempotency_key=wanted.key, **asked))
+        if customer is None:
+            raise ProviderAway(internal="stripe: a customer was made that cannot be read")
+        return customer
 
     async def _checkout(self, wanted: CheckoutPage) -> dict[str, Any]:
         price = price_of(await self._stripe.ask("get", "prices", wanted.price))
@@ -162,6 +161,8 @@ class StripeProvider:
     async def _resumed(self, subscription: ExternalId) -> Document:
         """Take back whatever stands: Stripe refuses the two ways of scheduling an end in one question."""
         now = await self._stripe.ask("get", "subscriptions", subscription, expand=EXPAND_SUBSCRIPTION)
+        if now.get("status") in {"canceled", "incomplete_expired"}:
+            return await self._updated(subscription, cancel_at_period_end=False)  # for Stripe's own words of refusal
         if now.get("status") == "paused":
             now = await self._stripe.ask(
                 "post", "subscriptions", subscription, "resume", expand=EXPAND_SUBSCRIPTION, billing_cycle_anchor="now"

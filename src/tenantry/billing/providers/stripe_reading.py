@@ -29,6 +29,8 @@ class Asks(Protocol):
 
 async def read(ask: Asks, kind: ObjectKind, external_id: ExternalId) -> list[Snapshot]:
     """The object as it is now, after what it refers to; [] when there is none."""
+    if id_of(external_id) is None:
+        return []
     if kind == "payment":
         return await _payment(ask, external_id)
     path, expand, normal = _OBJECTS[kind]

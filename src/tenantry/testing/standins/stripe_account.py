@@ -113,15 +113,17 @@ class Account:
                 session |= {"amount_total": amount, "currency": price["currency"]}
             session |= {"status": "complete", "payment_status": "paid", "url": None}
             self.tell("checkout.session.completed", session)
+            # Its place among the events of one second is no promise; as a rule it comes before what it made.
+            self.events.insert(-1, self.events.pop())
             return made
 
     def renew(self, subscription_id: str) -> Document:
         """The end of the period has come: it ends as scheduled, is paid anew, or is past due."""
         with self.lock:
             found = self.get("subscription", subscription_id)
-            if found["cancel_at_period_end"]:
-                return self.end(subscription_id)
             item = found["items"]["data"][0]
+            if found["cancel_at"] is not None and found["cancel_at"] <= item["current_period_end"]:
+                return self.end(subscription_id)
             item["current_period_start"] = item["current_period_end"]
             item["current_period_end"] = self._next(item["price"], item["current_period_start"])
             found["status"] = "past_due" if found["customer"] in self.declined else "active"
