@@ -1,13 +1,14 @@
 """Stripe: verified events, its API through the official SDK, and its three shapes in one normal form."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from tenantry.kernel.clock import Clock
 
-from ..errors import EventMalformed, ProviderAway
+from ..errors import ChangeRefused, EventMalformed, ProviderAway
 from ..snapshots import CustomerSnapshot, ExternalId, Hint, ObjectKind, ProviderName, Snapshot
 from .base import Cancel, Change, CheckoutPage, NewCustomer, Pause, PlanChange, PortalPage, Resume
 from .building import Credentials
@@ -85,13 +86,13 @@ class StripeProvider:
 
     async def _customer_there_is(self, wanted: NewCustomer) -> CustomerSnapshot | None:
         """By address, which Stripe answers as it is; else by holder, which its search knows after a minute only."""
-        search = f"metadata['holder_id']:'{wanted.holder_id}'"
-        for path, asked in ((["customers"], {"email": wanted.email}), (["customers", "search"], {"query": search})):
-            for row in rows(await self._stripe.ask("get", *path, **asked, limit=100)):
-                customer = customer_of(row)
-                if customer is not None and customer.holder_id == wanted.holder_id and not customer.is_deleted:
-                    return customer
-        return None
+        found = rows(await self._stripe.ask("get", "customers", email=wanted.email, limit=100))
+        # Not every country's accounts have the search.
+        with suppress(ChangeRefused):
+            query = f"metadata['holder_id']:'{wanted.holder_id}'"
+            found += rows(await self._stripe.ask("get", "customers", "search", query=query))
+        customers = [one for row in found if (one := customer_of(row)) is not None and not one.is_deleted]
+        return next((one for one in customers if one.holder_id == wanted.holder_id), None)
 
     async def _customer_made(self, wanted: NewCustomer) -> CustomerSnapshot:
         metadata = {"holder_id": str(wanted.holder_id)}
