@@ -73,10 +73,7 @@ def _must_go_on(subscription: Subscription) -> None:
 
 
 def _pay_now(shop: Shop, subscription: Subscription, new: Price, amount: int) -> None:
-    if subscription.failures:
-        subscription.failures -= 1
-        shop.charge(subscription, amount, "change", is_paid=False)
-        raise Refused("The card was declined.")
+    _must_be_good(shop, subscription, amount)
     subscription.price = new.id
     shop.charge(subscription, amount, "change", is_paid=True)
 
@@ -86,9 +83,17 @@ def _begin_anew(shop: Shop, subscription: Subscription, old: Price, new: Price, 
     whole = subscription.period_end - subscription.period_start
     unused = round(old.amount * subscription.quantity * ((subscription.period_end - now) / whole)) if whole else 0
     due = new.amount * subscription.quantity - (unused if is_reckoned else 0) + subscription.balance
+    _must_be_good(shop, subscription, max(0, due))
     subscription.price, subscription.anchor, subscription.period_start = new.id, now, now
     subscription.period_end = period_end(now, now, new)
     subscription.balance = min(0, due)
     if subscription.cancel_at is not None:
         subscription.cancel_at = subscription.period_end
     shop.charge(subscription, max(0, due), "change", is_paid=True)
+
+
+def _must_be_good(shop: Shop, subscription: Subscription, amount: int) -> None:
+    if subscription.failures:
+        subscription.failures -= 1
+        shop.charge(subscription, amount, "change", is_paid=False)
+        raise Refused("The card was declined.")

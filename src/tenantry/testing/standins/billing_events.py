@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated
 
 import httpx2
 import msgspec
@@ -45,9 +46,9 @@ class Chaos(msgspec.Struct):
     `is_holding`: nothing is sent until it is let go.
     """
 
-    repeat: int = 0
-    lose: int = 0
-    delay: float = 0.0
+    repeat: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0
+    lose: Annotated[int, msgspec.Meta(ge=-1, le=EVENTS_KEPT)] = 0
+    delay: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
     is_holding: bool = False
 
 

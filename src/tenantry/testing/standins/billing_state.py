@@ -169,8 +169,9 @@ def read_books(file: Path | None) -> Books:
 
 
 def keep_books(books: Books, file: Path) -> None:
-    """Write them; whoever reads the file meanwhile reads the old ones."""
+    """Write them; whoever reads the file meanwhile reads the old ones. Where nothing can be written they end sooner."""
     fresh = file.with_name(f"{file.name}.new")
-    fresh.parent.mkdir(parents=True, exist_ok=True)
-    fresh.write_bytes(msgspec.json.encode(books))
-    fresh.replace(file)
+    with contextlib.suppress(OSError):
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(msgspec.json.encode(books))
+        fresh.replace(file)
