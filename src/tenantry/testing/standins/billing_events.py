@@ -13,6 +13,7 @@ import httpx2
 import msgspec
 
 from tenantry.billing.demo import DEMO_WEBHOOK_SECRET
+from tenantry.kernel.trust import trusted
 
 from .billing_state import Books, Told
 
@@ -170,7 +171,8 @@ class Postman:
         self._thread.join(_TIMEOUT_SECONDS)
 
     def _run(self) -> None:
-        with httpx2.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as client:
+        client = httpx2.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, verify=trusted())
+        with client:
             while not self._stopped.is_set():
                 for one, sent in self._due():
                     if self._stopped.is_set():
