@@ -6,7 +6,7 @@ import pytest
 
 from tenantry.blueprints import ProductNotLoaded, load, screening_api
 from tenantry.blueprints.loading import EXTRAS
-from tenantry.product import Count, Google, MagicLink, Meter
+from tenantry.product import Count, Google, MagicLink, Meter, Stripe
 
 SCREENINGS, KEYS = Meter("screenings", per="day"), Count("keys")
 # Sent, the entry that is meant, from which score on.
@@ -45,6 +45,8 @@ def test_the_declaration():
     assert product.check() == []
     assert product.sign_in == (Google(), MagicLink())
     assert [plan.name for plan in product.plans] == ["free", "standard", "enterprise"]
+    assert (product.billing.providers, product.billing.several) == ((Stripe(),), False)
+    assert [plan.priced.amount > 0 for plan in product.plans] == [False, True, True]
     assert all({SCREENINGS, KEYS} <= plan.limits.keys() for plan in product.plans)
     assert (product.keys.meter, product.keys.count, product.keys.log_bodies) == (SCREENINGS, KEYS, False)
     assert [product.trials.plan_of(tier) for tier in ("standard", "enterprise")] == ["standard", "enterprise"]

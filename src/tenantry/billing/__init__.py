@@ -3,6 +3,6 @@
 from .figures import BillingFigures
 from .inbox import Bell
 from .providers import BillingProviders
-from .providers.building import billing_providers
+from .providers.building import billing_providers, configured
 
-__all__ = ["Bell", "BillingFigures", "BillingProviders", "billing_providers"]
+__all__ = ["Bell", "BillingFigures", "BillingProviders", "billing_providers", "configured"]

@@ -13,7 +13,7 @@ from .snapshots import Hint
 
 KEPT_HEADERS = (
     "content-type", "stripe-signature", "webhook-id", "webhook-timestamp", "webhook-signature", "x-signature",
-    "x-event-name", "x-fake-signature", "x-fake-timestamp",
+    "x-event-name", "x-fake-id", "x-fake-signature", "x-fake-timestamp",
 )  # fmt: skip
 """What a replay needs to verify an event again, and no more of what a proxy adds."""
 HEADER_CHARACTERS_MAX = 2000

@@ -1,6 +1,7 @@
 """An API that screens names against a watch list: keys, a call log, and trials for who wants to look first.
 
-`watch_list.csv` beside this file holds invented people and firms. Bring your own of the same columns.
+`watch_list.csv` beside this file holds invented people and firms. Bring your own of the same columns. The document that
+this stands for names no prices: these are ours.
 """
 
 import csv
@@ -14,7 +15,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, field_validator
 from rapidfuzz import fuzz, process
 
-from tenantry import Burst, Count, Google, Keys, MagicLink, Meter, Module, Plan, Product, Scope, Trials
+from tenantry import Billing, Burst, Count, Google, Keys, MagicLink, Meter, Module, Plan, Product, Scope, Stripe, Trials
 from tenantry.fastapi import Metered, Require
 
 screenings, keys = Meter("screenings", per="day"), Count("keys")
@@ -129,9 +130,10 @@ product = Product(
     sign_in=[Google(), MagicLink()],
     plans=[
         Plan("free", price=0, limits={screenings: 100, keys: 2}, features=["100 screenings a day"], burst=Burst(50)),
-        Plan("standard", price=None, limits={screenings: 5_000, keys: 10}, features=["5,000 screenings a day"]),
-        Plan("enterprise", price=None, limits={screenings: 100_000, keys: 50}, features=["100,000 screenings a day"]),
+        Plan("standard", price=4900, limits={screenings: 5_000, keys: 10}, features=["5,000 screenings a day"]),
+        Plan("enterprise", price=49900, limits={screenings: 100_000, keys: 50}, features=["100,000 screenings a day"]),
     ],
+    billing=Billing(providers=[Stripe()]),
     keys=Keys("nw", meter=screenings, count=keys, scopes=[Scope("list:read", "Read the watch list itself.")]),
     trials=Trials(plan="standard", enterprise_plan="enterprise", length=timedelta(days=14)),
     modules=[Module("screening", routers=[router])],

@@ -49,8 +49,9 @@ class Signatures:
 
     async def test_a_repetition_has_the_same_key(self, rig: Rig) -> None:
         await bought(rig)
-        for one in await rig.events():
-            first = rig.provider.hint(one.body, one.headers, now=rig.now)
+        sent = await rig.events()
+        told = [rig.provider.hint(one.body, one.headers, now=rig.now) for one in sent]
+        for one, first in zip(sent, told, strict=True):
             repeated = await rig.again(one)
             assert rig.provider.hint(repeated.body, repeated.headers, now=rig.now) == first
 
@@ -191,9 +192,9 @@ class Reading:
         assert ended.status in {"canceled", "expired"}
 
     @pytest.mark.parametrize("kind", KINDS)
-    @pytest.mark.parametrize("external_id", NOBODYS, ids=lambda text: ascii(text[:12]))
-    async def test_an_absent_object_is_nothing(self, rig: Rig, kind, external_id: str) -> None:
-        assert await rig.provider.read(kind, ExternalId(external_id)) == []
+    async def test_an_absent_object_is_nothing(self, rig: Rig, kind) -> None:
+        read = {one: await rig.provider.read(kind, ExternalId(one)) for one in NOBODYS}
+        assert {one[:12] for one, found in read.items() if found} == set()
 
     async def test_lists_hold_everything_page_by_page(self, rig: Rig) -> None:
         subscription = await bought(rig)

@@ -39,12 +39,17 @@ def billing_providers(product: Product, settings: Settings, clock: Clock) -> Bil
     found: dict[ProviderName, BillingProvider] = {}
     if settings.demo_billing is not None and not settings.is_production:
         found["fake"] = extra(f"{__package__}.fake").FakeProvider(settings.demo_billing, clock)
-    for one in product.billing.providers if product.billing else ():
-        credentials = credentials_of(one, settings)
-        if credentials.key is not None or credentials.webhook_secrets:
-            made = getattr(extra(f"{__package__}.{one.name}"), _CLASSES[one.name])
-            found[cast("ProviderName", one.name)] = made(credentials, clock)
+    for one in configured(product, settings):
+        made = getattr(extra(f"{__package__}.{one.name}"), _CLASSES[one.name])
+        found[cast("ProviderName", one.name)] = made(credentials_of(one, settings), clock)
     return BillingProviders(found)
+
+
+def configured(product: Product, settings: Settings) -> list[PaymentProvider]:
+    """The declared providers that have a key or a webhook secret, in declared order."""
+    declared = product.billing.providers if product.billing else ()
+    known = [(one, credentials_of(one, settings)) for one in declared]
+    return [one for one, credentials in known if credentials.key is not None or credentials.webhook_secrets]
 
 
 def credentials_of(provider: PaymentProvider, settings: Settings) -> Credentials:

@@ -10,6 +10,7 @@ import httpx2
 import msgspec
 
 from tenantry.kernel.database import refuse_while_open
+from tenantry.kernel.trust import trusted
 
 from ..errors import ProviderAway
 
@@ -86,6 +87,7 @@ class ProviderApi:
                 timeout=TIMEOUT_SECONDS,
                 follow_redirects=False,
                 trust_env=False,
+                verify=trusted(),
                 # A provider's cookies would go along with everybody's requests.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
