@@ -191,7 +191,7 @@ async def test_a_pause_begins_with_the_period_and_is_taken_back(provider, standi
 
 
 @pytest.mark.parametrize("change", [Cancel(), Resume(), Pause(), PlanChange(TEAM, "prorate")])
-@pytest.mark.parametrize("known", [str(uuid4()), "../customers", ""])
+@pytest.mark.parametrize("known", [str(UUID(int=7)), "../customers", ""])
 async def test_what_is_not_there_cannot_be_changed(provider, change, known):
     with pytest.raises(SubscriptionNotFound):
         await provider.change(known, change)
@@ -250,7 +250,7 @@ async def test_a_price_is_read_with_its_product(provider):
 
 
 @pytest.mark.parametrize("kind", ["subscription", "payment", "customer", "product"])
-@pytest.mark.parametrize("known", [str(uuid4()), "no id", "../../v1/customers/"])
+@pytest.mark.parametrize("known", [str(UUID(int=7)), "no id", "../../v1/customers/"])
 async def test_what_is_not_there_is_read_as_nothing(provider, kind, known):
     assert await provider.read(kind, known) == []
 
