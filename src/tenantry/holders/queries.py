@@ -14,7 +14,7 @@ from tenantry.kernel.database.types import Json, TextList, UtcDateTime, Words
 from tenantry.kernel.sql import any_of, now
 
 from .events import EndMoved
-from .models import Holders, Plans
+from .models import Holders, Plans, plan_now
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ _retire = statement(
 _plans = statement(select(Plans.name, Plans.is_active, Plans.limits).order_by(Plans.position, Plans.name), StoredPlan)
 
 _COLUMNS = (
-    Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end,
+    Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end,
 )  # fmt: skip
 
 _create = statement(
