@@ -111,13 +111,13 @@ def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def people(paying: Any, number: int) -> list[Any]:
+async def people(paying: Any, seed: int, number: int) -> list[Any]:
     """So many holders, each of a person of their own."""
     found = []
     for index in range(number):
         async with paying.kit.system.service() as ctx:
             user = new_id()
-            await paying.add_user(ctx, user, f"shuffled{index}@example.test")
+            await paying.add_user(ctx, user, f"shuffled{seed}x{index}@example.test")
             found.append(await open_for_user(ctx, user))
     return found
 
@@ -141,7 +141,7 @@ async def shuffle(paying: Any, seed: int, away: float, *, customers: int) -> Non
     choose = random.Random(seed)
     for plan in ("pro", "business"):
         paying.truth.sell(plan)
-    holders = await people(paying, customers)
+    holders = await people(paying, seed, customers)
     names = {f"{seed}x{number}": (holder, choose.randrange(2**32)) for number, holder in enumerate(holders)}
     await live_through(paying, names, choose, away=away)
     await settle(paying)

@@ -11,11 +11,15 @@ OWN_STATEMENTS = {
 RAW = {
     "testing/databases.py": "freezes the clock of the database and empties it, as the owner, between tests",
 }
+AS_WRITTEN = {
+    "billing/queries/owners.py": "compares what is written with what is paid, and writes what differs",
+}
 RULES = [
     (sql.statements_elsewhere, OWN_STATEMENTS),
     (sql.unportable_functions, {}),
     (sql.bound_lists, {}),
     (sql.raw_sql, RAW),
+    (sql.plans_as_written, AS_WRITTEN),
 ]
 OFFENCES = [
     (sql.statements_elsewhere, "room/actions.py", "from sqlalchemy import select"),
@@ -30,11 +34,14 @@ OFFENCES = [
     (sql.raw_sql, "room/actions.py", 'x = "SELECT 1"'),
     (sql.raw_sql, "room/queries.py", 'x = f"DELETE FROM {table}"'),
     (sql.raw_sql, "room/queries.py", "x = 'PRAGMA user_version'"),
+    (sql.plans_as_written, "room/queries.py", "x = select(Holders.plan)"),
+    (sql.plans_as_written, "room/queries.py", "x = select(models.Holders.__table__.c.plan)"),
 ]
 HARMLESS = {
     "kernel/database/x.py": 'x = "CREATE TABLE x (id text)"',
     "migrations/versions/0002.py": "import sqlalchemy as sa\nx = sa.text('DELETE FROM x')",
     "room/models.py": "from sqlalchemy import select",
+    "holders/queries.py": "x = update(Holders).where(Holders.plan == param('plan'))",
     "room/queries.py": '"""SELECT is told of here."""\n'
     "from sqlalchemy import delete, func, insert, select, update\n"
     "due = select(a).limit(1)\n"

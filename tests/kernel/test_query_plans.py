@@ -41,6 +41,7 @@ SERVED: dict[str, tuple[Any, str, Role]] = {
     "a holder by its user": (holders._by_user, "holders", Role.SERVICE),
     "a holder by its id": (holders._by_id, "holders", Role.SERVICE),
     "set a plan": (holders._set_plan, "holders", Role.SERVICE),
+    "set what is billed": (holders._set_billed, "holders", Role.SERVICE),
     "exchange, whose": (exchange._exchange, "holders", Role.SERVICE),
     "open windows": (exchange._open, "holders", Role.SERVICE),
     "hold the open windows": (usage._open_windows, "usage_counters", Role.SERVICE),
@@ -75,7 +76,9 @@ GIVEN = {
     "asked": [exchange._written(exchange.Asked(MINE, "requests", "day", None, 0, 0, 1, 1, True))],
     "meters": ["requests"], "monthly": ["exports"], "source": "admin", "status": "sent", "delay": 5, "error": "x",
     "reservation": UUID(int=7), "was": "held", "becomes": "settled", "counts": 1, "gauge": "storage", "by": -1,
-    "from_leased": 1, "from_used": 0, "actual": 1, "percents": [{"percent": 80}],
+    "from_leased": 1, "from_used": 0, "actual": 1, "percents": [{"percent": 80}], "granted": None, "new_plan": "free",
+    "new_plan_source": "billing", "new_plan_until": None, "new_plan_after": None, "new_period_start": None,
+    "new_period_end": None,
 }  # fmt: skip
 
 

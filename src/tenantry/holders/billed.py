@@ -42,6 +42,6 @@ async def set_billed(ctx: Context, holder_id: UUID, billed: Billed) -> Holder:
     )
     if holder is None:
         raise HolderNotFound
-    await ctx.emit(PlanChanged(holder_id, billed.plan, holder.revision))
+    await ctx.emit(PlanChanged(holder_id, holder.plan, holder.revision))
     await ctx.emit(PeriodChanged(holder_id, holder.revision))
     return holder

@@ -2,11 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, select
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    case,
+    select,
+)
 
 from tenantry.kernel.database import Base, Touched, column, id_column, length_between, one_of
 from tenantry.kernel.database.types import Flag, Id, Json, UtcDateTime, Whole, Words
 from tenantry.kernel.policies import Policy, Predicate, Rights, anyone, own
+from tenantry.kernel.sql import now
 
 
 class Plans(Touched, Base):
@@ -85,6 +95,16 @@ class Holders(Touched, Base):
         Index("ix_holders_plan_until", "plan_until"),
         Index("ix_holders_owner_id_workspace_id", "owner_id", "workspace_id"),
     )
+
+
+def plan_now() -> ColumnElement[Any]:
+    """The plan in force by the database's time, of each of the `Holders` that are selected from. Nobody reads `plan`.
+
+    Label it where it is a column of an answer. Behind a lock it is the plan of when the statement began.
+    """
+    is_over = Holders.plan_until <= now()
+    # Nearly nobody's plan has an end: then SQLite, whose clock is a function of ours, is not asked for the time.
+    return case((Holders.plan_until.is_(None), Holders.plan), (is_over, Holders.plan_after), else_=Holders.plan)
 
 
 def of_my_holders(column: str = "holder_id") -> Predicate:

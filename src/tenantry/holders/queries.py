@@ -14,7 +14,7 @@ from tenantry.kernel.database.types import Json, TextList, UtcDateTime, Words
 from tenantry.kernel.sql import any_of, now
 
 from .events import EndMoved
-from .models import Holders, Plans
+from .models import Holders, Plans, plan_now
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ _held = statement(
 )
 
 _COLUMNS = (
-    Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end,
+    Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end,
 )  # fmt: skip
 
 _create = statement(

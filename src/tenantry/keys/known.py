@@ -52,7 +52,7 @@ class KnownKey(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     refusal: type[Problem] | None
     until: float
-    """When this may be otherwise by itself, by the monotonic clock: the key expires, the trial or a ban ends."""
+    """When this may be otherwise by itself, by the monotonic clock: the key, the trial, a ban or the plan ends."""
 
 
 class KnownKeys:
@@ -160,7 +160,9 @@ def _known(bearer: Bearer, product: Product, sent: float) -> KnownKey:
         bearer.period_start,
         bearer.period_end,
     )
-    seconds = _FOREVER if until is None else (until - bearer.at).total_seconds()
+    # Where the plan's time is over already, that is known: nothing changes any more.
+    ends = [one for one in (until, bearer.plan_until) if one is not None and one > bearer.at]
+    seconds = min(((one - bearer.at).total_seconds() for one in ends), default=_FOREVER)
     return KnownKey(
         bearer.key_id, Resolved(actor, holder), holder, bearer.owner_id, scopes, refusal, sent + seconds
     )  # fmt: skip

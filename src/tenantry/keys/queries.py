@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, case, func, insert, or_, select, update
 
-from tenantry.holders.models import Holders
+from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Users
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
@@ -36,6 +36,7 @@ class Bearer(msgspec.Struct, frozen=True):
     holder_id: UUID
     kind: str
     plan: str
+    plan_until: datetime | None
     revision: int
     period_start: datetime | None
     period_end: datetime | None
@@ -60,9 +61,9 @@ _is_not_over = and_(ApiKeys.status != "revoked", or_(ApiKeys.expires_at.is_(None
 _bearer = statement(
     select(
         ApiKeys.id.label("key_id"), ApiKeys.status, ApiKeys.expires_at, ApiKeys.scopes, ApiKeys.tier, ApiKeys.holder_id,
-        Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end, Holders.ends_at,
-        Holders.suspended_at, Holders.owner_id, Users.deleted_at, Users.banned_at, Users.ban_ends_at,
-        now().label("at"),
+        Holders.kind, plan_now().label("plan"), Holders.plan_until, Holders.revision, Holders.period_start,
+        Holders.period_end, Holders.ends_at, Holders.suspended_at, Holders.owner_id, Users.deleted_at, Users.banned_at,
+        Users.ban_ends_at, now().label("at"),
     )
     .join(Holders, Holders.id == ApiKeys.holder_id)
     .outerjoin(Users, Users.id == Holders.owner_id)
@@ -72,7 +73,7 @@ _bearer = statement(
 
 _holder_of_address = statement(
     select(
-        Holders.id, Holders.kind, Holders.plan, Holders.revision, Holders.period_start, Holders.period_end
+        Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end
     )
     .join(Users, Users.id == Holders.owner_id)
     .where(Holders.kind == "user", Users.deleted_at.is_(None), folded(Users.email) == folded(param("email"))),

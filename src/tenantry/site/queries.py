@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select
 
-from tenantry.holders.models import Holders
+from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Accounts, Users
 from tenantry.kernel.database import Unit, param, statement
 
@@ -35,7 +35,7 @@ _me = statement(
         Users.image,
         Users.created_at,
         Users.updated_at,
-        Holders.plan,
+        plan_now().label("plan"),
         _first.label("provider"),
     )
     .join(Holders, Holders.user_id == Users.id)

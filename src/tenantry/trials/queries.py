@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Select, and_, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.holders.models import Holders
+from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Users
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
@@ -43,7 +43,7 @@ _expires_at = TrialWorkspaces.__table__.c.expires_at
 _COLUMNS = [
     _at if name == "at" else TrialWorkspaces.__table__.c[name] for name in Workspace.__struct_fields__
 ]  # fmt: skip
-_HOLDER = (Holders.id, Holders.kind, Holders.plan, Holders.revision)
+_HOLDER = (Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision)
 _KEY = [_at if name == "at" else ApiKeys.__table__.c[name] for name in ApiKey.__struct_fields__]
 _this = TrialWorkspaces.id == param("workspace", Id())
 _of_owner = TrialWorkspaces.user_id == param("owner", Id())

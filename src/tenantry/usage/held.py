@@ -186,7 +186,7 @@ class Held:
         if found.is_over:
             self._window_over(sent)
             return
-        seconds = min(LEASE_SECONDS, (found.window_end - found.at).total_seconds()) if sent >= self.expired_at else 0.0
+        seconds = min(LEASE_SECONDS, found.seconds_left) if sent >= self.expired_at else 0.0
         self.fresh_until = sent + seconds
         if found.granted or not self.left:
             self.deadline = sent + seconds

@@ -75,6 +75,16 @@ def raw_sql(files: list[Source]) -> Iterator[Finding]:
                 yield file.finding(node, f"raw SQL: {node.value.strip()[:40]!r}")
 
 
+def plans_as_written(files: list[Source]) -> Iterator[Finding]:
+    """`Holders.plan` outside holders: what is written there may be over; `plan_now()` is what is in force."""
+    for file in files:
+        if file.name.startswith("holders/"):
+            continue
+        for node in ast.walk(file.tree):
+            if isinstance(node, ast.Attribute) and dotted(node).endswith(("Holders.plan", "Holders.__table__.c.plan")):
+                yield file.finding(node, "the plan as it is written may be over; ask plan_now() of holders/models.py")
+
+
 def _named_subqueries(tree: ast.Module) -> set[str]:
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and dotted(node.value).startswith("select.")]
     return {target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)}

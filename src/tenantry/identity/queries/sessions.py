@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import case, delete, insert, or_, select, update
 
-from tenantry.holders.models import Holders
+from tenantry.holders.models import Holders, plan_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Bytes, Id, Whole
 from tenantry.kernel.retention import expired
@@ -65,7 +65,7 @@ _live = statement(
         Users.email,
         Holders.id.label("holder_id"),
         Holders.kind,
-        Holders.plan,
+        plan_now().label("plan"),
         Holders.revision,
         Holders.period_start,
         Holders.period_end,

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, case, cast, func, literal, select, true, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.holders.models import Holders, Plans
+from tenantry.holders.models import Holders, Plans, plan_now
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Whole, Words
@@ -51,7 +51,7 @@ _start, _end = window_now(_per)
 
 _standing = statement(
     select(
-        Holders.plan,
+        plan_now().label("plan"),
         _plan_limit.label("plan_limit"),
         func.coalesce(_used, 0).label("used"),
         func.coalesce(UsageCounters.leased, 0).label("leased"),
@@ -60,7 +60,7 @@ _standing = statement(
         func.coalesce(UsageCounters.overrun, 0).label("overrun"),
         set_aside(Holders.id, _meter, _start).label("reserved"),
     )
-    .join(Plans, Plans.name == Holders.plan)
+    .join(Plans, Plans.name == plan_now())
     .outerjoin(
         UsageCounters,
         and_(
@@ -78,7 +78,7 @@ _open_start, _open_end = window_now(_pers.c.per)
 _open = statement(
     select(
         _pers.c.per,
-        Holders.plan,
+        plan_now().label("plan"),
         Plans.limits,
         UsageCounters.meter,
         func.coalesce(_used, 0).label("used"),
@@ -88,7 +88,7 @@ _open = statement(
         func.coalesce(UsageCounters.overrun, 0).label("overrun"),
     )
     .select_from(Holders)
-    .join(Plans, Plans.name == Holders.plan)
+    .join(Plans, Plans.name == plan_now())
     .join(_pers, true())
     .outerjoin(
         UsageCounters,
@@ -121,7 +121,7 @@ _windows = statement(
 
 limit_of_row = (
     select(limit_of(UsageCounters.meter))
-    .join(Holders, Holders.plan == Plans.name)
+    .join(Holders, plan_now() == Plans.name)
     .where(Holders.id == UsageCounters.holder_id)
     .scalar_subquery()
 )

@@ -14,7 +14,7 @@ from sqlalchemy import and_, case, func, literal, or_, select, type_coerce, upda
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from tenantry.holders.models import Holders, Plans
+from tenantry.holders.models import Holders, Plans, plan_now
 from tenantry.kernel.database import Unit, statement
 from tenantry.kernel.database.types import Flag, Id, UtcDateTime, Whole, Words, write_time
 from tenantry.kernel.sql import entries, greatest, least, member, now
@@ -48,7 +48,8 @@ class Exchanged(msgspec.Struct, frozen=True):
 
     `plan_limit` None: the plan sets no limit; 0: it does not name the meter. `is_over`: the counter's window is not the
     one that is open now, because its time has passed or the holder's period has changed; it only settles and takes
-    back. `reserved` of the leased units are set aside by reservations, where nothing was granted; else 0.
+    back. `reserved` of the leased units are set aside by reservations, where nothing was granted; else 0. `plan_until`:
+    when another plan takes the place of `plan` by itself; where that has happened, when it did.
     """
 
     holder_id: UUID
@@ -62,9 +63,17 @@ class Exchanged(msgspec.Struct, frozen=True):
     window_start: datetime
     window_end: datetime
     at: datetime
+    plan_until: datetime | None = None
     overrun: int = 0
     is_over: bool = False
     reserved: int = 0
+
+    @property
+    def seconds_left(self) -> float:
+        """How long this is so without anybody's doing: until the window ends, or the plan gives way to the next."""
+        is_sooner = self.plan_until is not None and self.at < self.plan_until < self.window_end
+        end = self.plan_until if self.plan_until is not None and is_sooner else self.window_end
+        return (end - self.at).total_seconds()
 
 
 UNITS_MAX = 2**62
@@ -75,7 +84,7 @@ OVER = -1
 ANSWER = (
     UsageCounters.holder_id,
     UsageCounters.meter,
-    select(Holders.plan).where(Holders.id == UsageCounters.holder_id).scalar_subquery().label("plan"),
+    select(plan_now()).where(Holders.id == UsageCounters.holder_id).scalar_subquery().label("plan"),
     limit_of_row.label("plan_limit"),
     UsageCounters.quota,
     UsageCounters.used,
@@ -84,6 +93,7 @@ ANSWER = (
     UsageCounters.window_start,
     UsageCounters.window_end,
     now().label("at"),
+    select(Holders.plan_until).where(Holders.id == UsageCounters.holder_id).scalar_subquery().label("plan_until"),
     UsageCounters.overrun,
     type_coerce(UsageCounters.granted == OVER, Flag()).label("is_over"),
     # Asked only for whoever is refused: they are told when to come again.
@@ -107,7 +117,7 @@ _is_entry = or_(_per == "day", _per == "month")
 _wanted = (
     select(
         Holders.id.label("holder_id"),
-        Holders.plan,
+        plan_now().label("plan"),
         Holders.revision,
         _meter.label("meter"),
         _given.label("given"),
@@ -182,7 +192,7 @@ _exchange = statement(
 )
 
 # Not joined: whoever waited for a holder's lock reads the plan that the holder has then.
-_plan_limit = select(limit_of(_meter)).where(Plans.name == Holders.plan).correlate_except(Plans).scalar_subquery()
+_plan_limit = select(limit_of(_meter)).where(Plans.name == plan_now()).correlate_except(Plans).scalar_subquery()
 _first = insert(UsageCounters).from_select(
     ["holder_id", "meter", "window_start", "window_end", "quota", "used", "holder_revision"],
     select(

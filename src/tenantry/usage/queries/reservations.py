@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, case, insert, select, update
 
-from tenantry.holders.models import Holders, Plans
+from tenantry.holders.models import Holders, Plans, plan_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, UtcDateTime, Whole, Words
 from tenantry.kernel.sql import greatest, least, now, plus
@@ -93,7 +93,7 @@ _end = statement(
 
 _whose = (
     select(Holders.id, limit_of(param("meter", Words())).label("plan_limit"))
-    .join(Plans, Plans.name == Holders.plan)
+    .join(Plans, Plans.name == plan_now())
     .where(Holders.id == param("holder", Id()))
     .subquery("whose")
 )

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tenantry.holders.models import Holders, Plans
+from tenantry.holders.models import Holders, Plans, plan_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Whole, Words
 
@@ -32,16 +32,13 @@ class Kept(msgspec.Struct, frozen=True):
 _gauge, _by = param("gauge", Words()), param("by", Whole())
 _limit = limit_of(_gauge)
 _its_limit = (
-    select(_limit)
-    .join(Holders, Holders.plan == Plans.name)
-    .where(Holders.id == param("holder", Id()))
-    .scalar_subquery()
+    select(_limit).join(Holders, plan_now() == Plans.name).where(Holders.id == param("holder", Id())).scalar_subquery()
 )
 
 _added = insert(UsageGauges).from_select(
     ["holder_id", "gauge", "value"],
     select(Holders.id, _gauge, _by)
-    .join(Plans, Plans.name == Holders.plan)
+    .join(Plans, Plans.name == plan_now())
     .where(Holders.id == param("holder", Id()), or_(_limit.is_(None), _limit >= _by)),
 )
 _sum = UsageGauges.value + _added.excluded.value
@@ -80,8 +77,8 @@ _keep = statement(
 )
 
 _level = statement(
-    select(Holders.plan, _limit.label("limit"), func.coalesce(UsageGauges.value, 0).label("value"))
-    .join(Plans, Plans.name == Holders.plan)
+    select(plan_now().label("plan"), _limit.label("limit"), func.coalesce(UsageGauges.value, 0).label("value"))
+    .join(Plans, Plans.name == plan_now())
     .outerjoin(UsageGauges, and_(UsageGauges.holder_id == Holders.id, UsageGauges.gauge == _gauge))
     .where(Holders.id == param("holder")),
     Level,
@@ -96,7 +93,7 @@ _levels = statement(
 
 # Not FOR UPDATE: whoever writes a row of this holder's elsewhere need not wait, only who counts too.
 _lock_holder = statement(
-    select(Holders.plan).where(Holders.id == param("holder")).with_for_update(key_share=True),
+    select(plan_now()).where(Holders.id == param("holder")).with_for_update(key_share=True),
 )
 _limit_of_rows = statement(select(limit_of(param("count", Words()))).where(Plans.name == param("plan")))
 
