@@ -47,10 +47,14 @@ Short = Annotated[str, Form(max_length=300)]
 
 @router.api_route("/billing", methods=["GET", "HEAD"], response_class=HTMLResponse)
 async def show_billing(
-    ctx: SignedIn, request: Request, number: Annotated[int, Query(alias="page", ge=1, le=5000)] = 1, done: str = ""
+    ctx: SignedIn,
+    request: Request,
+    number: Annotated[int, Query(alias="page", ge=1, le=5000)] = 1,
+    done: str = "",
+    plan: str = "",
 ) -> Response:
-    """Show the plan with what can be done about it, and the payments, newest first."""
-    return await _billing_page(ctx, request, number=number, done=done if done in DONE else "")
+    """Show the plan with what can be done about it, and the payments, newest first. `plan`: the one to begin with."""
+    return await _billing_page(ctx, request, number=number, done=done if done in DONE else "", asked={"plan": plan})
 
 
 @router.api_route("/billing/success", methods=["GET", "HEAD"], response_class=HTMLResponse)
@@ -168,7 +172,7 @@ async def _billing_page(
         has_more=len(paid) > ROWS_MAX,
         refusal=_sentence(request, problem),
         unproven=isinstance(problem, EmailUnproven),
-        asked={"wish": "", "coupon": "", "proration": "", **more.get("asked", {})},
+        asked={"wish": "", "plan": "", "coupon": "", "proration": "", **more.get("asked", {})},
         done=more.get("done", ""),
     )
     if problem is not None:

@@ -121,7 +121,9 @@ def _allowances(product: Product, plan: Plan) -> list[Allowance]:
 def _href(plan: Plan, product: Product, current: Plan | None, way: Way) -> str:
     """A stranger signs in first, and comes back to buy; who has a plan goes back to work, or to change it."""
     if current is not None:
-        return "/dashboard" if plan == current else "/billing#change" if way == "change" else ""
+        if plan == current:
+            return "/dashboard"
+        return f"/billing?plan={plan.name}#change" if way == "change" else ""
     if way in {"choose", "trial"}:
         return "/signin?return_to=/pricing"
     return "/signin?return_to=/dashboard" if plan == product.default else ""
