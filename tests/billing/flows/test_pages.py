@@ -56,6 +56,18 @@ async def test_from_choosing_a_plan_to_having_it(kit, till, ada):
     )
 
 
+@pytest.mark.parametrize("knows", [True, False])
+async def test_what_was_bought_is_found_however_the_provider_tells_of_it(kit, till, ada, knows):
+    till.knows_by_customer = knows
+    grace = await kit.sign_in("grace")
+    await subscribed(kit, till, grace)
+    opened = await ada.post("/v1/checkout", json={"plan": "team"})
+    assert "being confirmed" in await seen(ada, "/billing/success")
+    till.pay(opened.json()["url"])
+    assert "Team is active" in await seen(ada, "/billing/success")
+    assert (await grace.get("/v1/subscription")).json()["plan"] == "pro"
+
+
 async def test_the_page_after_paying_looks_again_by_itself_and_then_stops(till, ada):
     waiting = (await ada.get("/billing/success")).text
     assert '<noscript><meta http-equiv="refresh" content="3;url=/billing/success?turn=1"></noscript>' in waiting

@@ -28,6 +28,7 @@ class Till:
     """`asked`: what it was asked, in order. `away`: the methods that do not answer. `slow`: seconds before an answer.
 
     `refused`: what it says to every change. `nonsense`: the address it gives for every page.
+    `knows_by_customer`: whether it tells of the subscriptions when a customer is read.
     """
 
     def __init__(self, clock, name="fake"):
@@ -36,7 +37,7 @@ class Till:
         self.products, self.prices, self.customers, self.subscriptions, self.payments = {}, {}, {}, {}, {}
         self.pages, self.keys = {}, {}
         self.asked, self.away, self.refused, self.nonsense = [], set(), "", None
-        self.slow = 0.0
+        self.slow, self.knows_by_customer = 0.0, True
         self._numbers = count(1)
 
     def sell(self, lookup, amount, interval="month", *, details=None, product=None, interval_count=1):
@@ -97,7 +98,7 @@ class Till:
         if kind == "customer":
             own = [one for one, snapshot in self.subscriptions.items() if snapshot.customer == external_id]
             known = [one for one in self.customers.values() if one.external_id == external_id]
-            return [*known, *(part for one in own for part in self._whole(one))]
+            return [*known, *(part for one in own if self.knows_by_customer for part in self._whole(one))]
         return []
 
     async def listed(self, kind):
@@ -106,6 +107,9 @@ class Till:
             yield [*self.products.values(), *self.prices.values()]
         elif kind == "payment":
             yield list(self.payments.values())
+        elif kind == "subscription":
+            for external_id in reversed(self.subscriptions):
+                yield self._whole(external_id)
 
     async def missed(self, since):
         for hint in ():
