@@ -1,8 +1,21 @@
 """Customers, subscriptions and payments, through whichever provider takes the money."""
 
+from .demo import DEMO_KEY, DEMO_WEBHOOK_SECRET
 from .figures import BillingFigures
 from .inbox import Bell
+from .pricing import Pricing, Way, pricing_of
 from .providers import BillingProviders
 from .providers.building import billing_providers, configured
 
-__all__ = ["Bell", "BillingFigures", "BillingProviders", "billing_providers", "configured"]
+__all__ = [
+    "DEMO_KEY",
+    "DEMO_WEBHOOK_SECRET",
+    "Bell",
+    "BillingFigures",
+    "BillingProviders",
+    "Pricing",
+    "Way",
+    "billing_providers",
+    "configured",
+    "pricing_of",
+]

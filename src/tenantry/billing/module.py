@@ -1,25 +1,58 @@
 """What billing plugs in."""
 
 from tenantry.identity import UserAddressChanged, UserProven
-from tenantry.kernel import Module
+from tenantry.kernel import Context, Module
+from tenantry.kernel.module import Export, NavItem
+from tenantry.web import mark
 
+from .api import ROUTERS
 from .claims import claim_of_proven
 from .figures import billing_figures
 from .jobs import JOBS
+from .notices import HANDLERS
+from .pages import router as pages_router
+from .panel import BILLING_PANEL
+from .queries import customers, reading
+from .rows import Payment
 from .webhooks import router as webhooks_router
 from .worker import work
 
+EXPORT_MAX = 10_000
+
+
+async def _subscriptions(ctx: Context) -> list[reading.Held]:
+    return await reading.page(ctx.db, ctx.holder.id, before=None, limit=EXPORT_MAX)
+
+
+async def _payments(ctx: Context) -> list[Payment]:
+    return await reading.payments(ctx.db, ctx.holder.id, limit=EXPORT_MAX)
+
+
+async def _customers(ctx: Context) -> list[customers.Customer]:
+    return await customers.all_of_holder(ctx.db, ctx.holder.id)
+
+
 MODULE = Module(
     "billing",
-    routers=[webhooks_router],
+    routers=[*ROUTERS, webhooks_router],
+    pages=[pages_router],
+    panels=[BILLING_PANEL],
+    nav=[NavItem(mark("Billing"), "/billing", order=40, icon="card")],
     jobs=JOBS,
     loops=[work],
-    handlers={UserProven: claim_of_proven, UserAddressChanged: claim_of_proven},
+    handlers={UserProven: claim_of_proven, UserAddressChanged: claim_of_proven, **HANDLERS},
     figures=[billing_figures],
+    exports=[
+        Export("subscriptions", _subscriptions),
+        Export("payments", _payments),
+        Export("customers", _customers),
+    ],
     public={
         "POST /webhooks/{provider}": "a payment provider has no account; the signature is the proof",
     },
     service={
+        "customers": "reserves who the provider shall know, which the API login may not write",
+        "changing": "writes what the provider did at its holder's word, which the API login may not",
         "inbox": "stores what providers tell, which is nobody's",
         "worker": "writes subscriptions and payments of everybody, which the API login may only read",
         "reading": "the same, of what was read",

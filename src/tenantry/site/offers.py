@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tenantry.billing import Pricing, Way, pricing_of
 from tenantry.kernel import Context
 from tenantry.product import Gauge, Meter, Plan, Product
 
@@ -17,31 +18,91 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One price at which a plan can be bought, and what the form says for it. `amount` None: to be named by use."""
+
+    wish: str
+    amount: int | None
+    currency: str
+    interval: str
+    interval_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """A plan for the pricing page. `href` is where its button leads, "" = it has none."""
+    """A plan for the pricing page. `href` is where its button leads, "" = it has none.
+
+    `way`: how the reader comes to the plan. With "choose" and "trial" it is bought at one of `choices`; with "change"
+    the button leads to where a subscription is changed. `price` is the first of them, or what the declaration says.
+    """
 
     plan: Plan
     allowances: tuple[Allowance, ...]
     is_current: bool
     is_featured: bool
     href: str
+    way: Way = "none"
+    price: Choice | None = None
+    choices: tuple[Choice, ...] = ()
+    trial_days: int = 0
 
 
-def offers_of(ctx: Context) -> list[Offer]:
-    """The plans on offer in declared order, and the reader's own plan even when it is offered no more."""
-    product = ctx.product
-    current = product.plan(ctx.holder.plan) if ctx.current_holder else None
-    return [
-        Offer(
-            plan,
-            tuple(_allowances(product, plan)),
-            is_current=plan == current,
-            is_featured=plan == (current or product.default),
-            href=_href(plan, product, current),
+async def offers_of(ctx: Context) -> list[Offer]:
+    """The plans on offer in declared order, and the reader's own plan even when it is offered no more.
+
+    `ctx` has no open unit.
+    """
+    product, pricing = ctx.product, await pricing_of(ctx)
+    current = _current(ctx, pricing)
+    return [_offer(product, plan, current, pricing) for plan in product.plans if plan.is_active or plan == current]
+
+
+def _current(ctx: Context, pricing: Pricing | None) -> Plan | None:
+    if ctx.current_holder is None:
+        return None
+    return ctx.product.plan(ctx.holder.plan) if pricing is None or pricing.seen is None else pricing.seen.plan
+
+
+def _offer(product: Product, plan: Plan, current: Plan | None, pricing: Pricing | None) -> Offer:
+    way: Way = "none" if pricing is None or plan == current else pricing.way(plan)
+    choices = _choices(plan, pricing)
+    return Offer(
+        plan,
+        tuple(_allowances(product, plan)),
+        is_current=plan == current,
+        is_featured=plan == (current or product.default),
+        href=_href(plan, product, current, way),
+        way=way,
+        price=_first(plan, choices),
+        choices=choices if way in {"choose", "trial"} else (),
+        trial_days=pricing.trial_days(plan) if pricing is not None and way == "trial" else 0,
+    )
+
+
+def _choices(plan: Plan, pricing: Pricing | None) -> tuple[Choice, ...]:
+    """What is for sale; while only the declaration is known, what that says."""
+    if pricing is None or plan.name not in pricing.for_sale:
+        return ()
+    known = tuple(
+        Choice(
+            f"{plan.name}:{one.lookup or one.external_id}",
+            one.amount_minor,
+            one.currency,
+            one.interval or "month",
+            one.interval_count,
         )
-        for plan in product.plans
-        if plan.is_active or plan == current
-    ]
+        for one in pricing.for_sale[plan.name]
+    )
+    return known or tuple(
+        Choice(f"{plan.name}:{plan.lookup_of(one)}", one.amount, one.currency, one.interval) for one in plan.prices
+    )
+
+
+def _first(plan: Plan, choices: tuple[Choice, ...]) -> Choice | None:
+    """What the card says: the declared price goes before the provider's, which may be one of many currencies."""
+    if plan.priced is not None:
+        return Choice(plan.name, plan.priced.amount, plan.priced.currency, plan.priced.interval)
+    return choices[0] if choices else None
 
 
 def _allowances(product: Product, plan: Plan) -> list[Allowance]:
@@ -57,8 +118,12 @@ def _allowances(product: Product, plan: Plan) -> list[Allowance]:
     return found
 
 
-def _href(plan: Plan, product: Product, current: Plan | None) -> str:
-    """A stranger starts on the default plan; who has a plan goes back to work. No plan can be bought here yet."""
+def _href(plan: Plan, product: Product, current: Plan | None, way: Way) -> str:
+    """A stranger signs in first, and comes back to buy; who has a plan goes back to work, or to change it."""
     if current is not None:
-        return "/dashboard" if plan == current else ""
+        if plan == current:
+            return "/dashboard"
+        return f"/billing?plan={plan.name}#change" if way == "change" else ""
+    if way in {"choose", "trial"}:
+        return "/signin?return_to=/pricing"
     return "/signin?return_to=/dashboard" if plan == product.default else ""

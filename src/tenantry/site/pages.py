@@ -33,7 +33,7 @@ async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
         request,
         "site/landing.html",
         product=ctx.product,
-        offers=offers_of(ctx),
+        offers=await offers_of(ctx),
         sample=sample_call(ctx),
         is_known=ctx.actor.kind == "user",
     )
@@ -42,7 +42,7 @@ async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
 @_shown("/pricing")
 async def show_pricing(ctx: Open, request: Request) -> HTMLResponse:
     """Show every plan on offer, the reader's own marked."""
-    return page(request, "site/pricing.html", offers=offers_of(ctx))
+    return page(request, "site/pricing.html", offers=await offers_of(ctx), is_known=ctx.actor.kind == "user")
 
 
 @_shown("/dashboard")

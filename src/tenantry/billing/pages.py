@@ -1,0 +1,188 @@
+"""`/billing`: what the reader pays for, what happens next, and what was paid; and the ways to the provider's pages."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from tenantry.kernel import Context, Problem, SignedIn
+from tenantry.web import gettext, page
+
+from . import actions
+from .actions.changing import Proration
+from .errors import (
+    ChangeRefused,
+    CustomerUnknown,
+    EmailUnproven,
+    PlanNotForSale,
+    ProviderAway,
+    ProviderUnconfigured,
+    SubscribedAlready,
+    SubscriptionNotFound,
+)
+from .links import web_link
+from .overview import Overview, overview
+from .pricing import Pricing
+from .providers import BillingProviders
+from .queries import reading
+from .sale import sold
+
+ROWS_MAX = 20
+"""Payments on one page of the list."""
+TURNS_MAX = 20
+"""How often the page after a payment looks again by itself, every three seconds."""
+DONE = ("changed", "cancelled", "ended", "resumed", "paused")
+PRORATIONS: dict[str, Proration] = {"prorate": "prorate", "invoice": "invoice", "none": "none"}
+LABELS = {"stripe": "Stripe", "polar": "Polar", "lemonsqueezy": "Lemon Squeezy", "fake": "Demo"}
+_REFUSED = (
+    ChangeRefused, CustomerUnknown, EmailUnproven, PlanNotForSale, ProviderAway, ProviderUnconfigured,
+    SubscribedAlready, SubscriptionNotFound,
+)  # fmt: skip
+
+router = APIRouter(include_in_schema=False)
+
+Short = Annotated[str, Form(max_length=300)]
+
+
+@router.api_route("/billing", methods=["GET", "HEAD"], response_class=HTMLResponse)
+async def show_billing(
+    ctx: SignedIn,
+    request: Request,
+    number: Annotated[int, Query(alias="page", ge=1, le=5000)] = 1,
+    done: str = "",
+    plan: str = "",
+) -> Response:
+    """Show the plan with what can be done about it, and the payments, newest first. `plan`: the one to begin with."""
+    return await _billing_page(ctx, request, number=number, done=done if done in DONE else "", asked={"plan": plan})
+
+
+@router.api_route("/billing/success", methods=["GET", "HEAD"], response_class=HTMLResponse)
+async def show_success(
+    ctx: SignedIn, request: Request, turn: Annotated[int, Query(ge=0, le=TURNS_MAX)] = 0
+) -> Response:
+    """Where the provider sends who has paid: works before any event has told of it, and looks again by itself."""
+    seen = await actions.confirmed(ctx)
+    shown = page(request, "billing/success.html", fragment="state", seen=seen, turn=turn, turns_max=TURNS_MAX)
+    shown.headers["Cache-Control"] = "no-store"
+    return shown
+
+
+@router.post("/billing/checkout")
+async def open_checkout(
+    ctx: SignedIn, request: Request, wish: Short = "", coupon: Annotated[str, Form(max_length=100)] = ""
+) -> Response:
+    """Lead to where a plan is paid for. `wish`: its name, and after a colon which of its prices."""
+    plan, _, lookup = wish.partition(":")
+    try:
+        url = await actions.checkout(ctx, plan, lookup=lookup or None, coupon=coupon.strip() or None)
+    except _REFUSED as problem:
+        return await _billing_page(ctx, request, problem=problem, asked={"wish": wish, "coupon": coupon})
+    return _leave(ctx, request, url)
+
+
+@router.post("/billing/portal")
+async def open_portal(ctx: SignedIn, request: Request) -> Response:
+    """Lead to the provider's page about cards and invoices."""
+    try:
+        url = await actions.portal(ctx)
+    except _REFUSED as problem:
+        return await _billing_page(ctx, request, problem=problem)
+    return _leave(ctx, request, url)
+
+
+@router.post("/billing/subscriptions/{subscription_id}/change")
+async def change_plan(
+    ctx: SignedIn, request: Request, subscription_id: UUID, wish: Short = "", proration: Short = ""
+) -> Response:
+    """Change the plan, or its price."""
+    plan, _, lookup = wish.partition(":")
+    settled = PRORATIONS.get(proration)
+    try:
+        held = await actions.change_plan(ctx, subscription_id, plan, lookup=lookup or None, proration=settled)
+    except _REFUSED as problem:
+        return await _billing_page(ctx, request, problem=problem, asked={"wish": wish, "proration": proration})
+    return _back("cancelled" if held.subscription.cancel_at else "changed")
+
+
+@router.post("/billing/subscriptions/{subscription_id}/cancel")
+async def cancel_subscription(ctx: SignedIn, request: Request, subscription_id: UUID) -> Response:
+    """Let it end with its period."""
+    try:
+        held = await actions.cancel(ctx, subscription_id)
+    except _REFUSED as problem:
+        return await _billing_page(ctx, request, problem=problem)
+    return _back("cancelled" if held.subscription.cancel_at else "ended")
+
+
+@router.post("/billing/subscriptions/{subscription_id}/resume")
+async def resume_subscription(ctx: SignedIn, request: Request, subscription_id: UUID) -> Response:
+    """Take a cancellation or a pause back."""
+    try:
+        await actions.resume(ctx, subscription_id)
+    except _REFUSED as problem:
+        return await _billing_page(ctx, request, problem=problem)
+    return _back("resumed")
+
+
+@router.post("/billing/subscriptions/{subscription_id}/pause")
+async def pause_subscription(ctx: SignedIn, request: Request, subscription_id: UUID) -> Response:
+    """Pause it until it is resumed."""
+    try:
+        await actions.pause(ctx, subscription_id)
+    except _REFUSED as problem:
+        return await _billing_page(ctx, request, problem=problem)
+    return _back("paused")
+
+
+def _back(done: str) -> Response:
+    return RedirectResponse(f"/billing?done={done}", status_code=303)
+
+
+def _leave(ctx: Context, request: Request, url: str) -> Response:
+    """A page that leads on. Not a redirect: the content policy lets no form lead elsewhere, and a link may."""
+    name = next((one.name for one in ctx.port(BillingProviders)), "")
+    response = page(request, "billing/leave.html", url=url, provider=LABELS.get(name, name))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _billing_page(
+    ctx: Context, request: Request, *, problem: Problem | None = None, number: int = 1, **more: Any
+) -> Response:
+    # Who was just refused by a provider that is away does not wait for it again.
+    seen = await (overview(ctx.reading()) if problem else actions.current(ctx))
+    db, shown = ctx.reading().db, seen.shown.subscription if seen.shown else None
+    paid = await reading.payments(db, ctx.holder.id, limit=ROWS_MAX + 1, offset=(number - 1) * ROWS_MAX)
+    provider = shown.provider if shown and seen.is_live else None
+    for_sale = await sold(ctx.reading(), provider)
+    answer = page(
+        request,
+        "billing/billing.html",
+        status=problem.status if problem else 200,
+        seen=seen,
+        pricing=Pricing(for_sale, seen),
+        plans=ctx.product.plans,
+        labels=LABELS,
+        is_configured=next(iter(ctx.port(BillingProviders)), None) is not None,
+        has_customer=_has_customer(seen),
+        proration=ctx.product.billing.proration if ctx.product.billing else "prorate",
+        payments=[(one, web_link(one.receipt_url)) for one in paid[:ROWS_MAX]],
+        number=number,
+        has_more=len(paid) > ROWS_MAX,
+        refusal=_sentence(request, problem),
+        unproven=isinstance(problem, EmailUnproven),
+        asked={"wish": "", "plan": "", "coupon": "", "proration": "", **more.get("asked", {})},
+        done=more.get("done", ""),
+    )
+    if problem is not None:
+        answer.headers.update(problem.headers)
+    return answer
+
+
+def _has_customer(seen: Overview) -> bool:
+    return seen.shown is not None and seen.shown.subscription.customer is not None
+
+
+def _sentence(request: Request, problem: Problem | None) -> str:
+    return gettext(request)(problem.detail or problem.title) if problem else ""

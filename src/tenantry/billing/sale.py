@@ -1,0 +1,81 @@
+"""What can be bought: the provider's prices, and the declared plans they buy."""
+
+from collections.abc import Iterable, Mapping
+
+from tenantry.kernel import Context
+from tenantry.product import Plan, Product
+
+from .errors import PlanNotForSale
+from .plans import plan_of
+from .providers import BillingProvider, BillingProviders
+from .queries import reading
+from .queries.reading import SoldPrice
+
+
+def prices_by_plan(product: Product, prices: Iterable[SoldPrice]) -> Mapping[str, list[SoldPrice]]:
+    """What buys each plan for good, in the order in which the plan declares its prices; further ones after them.
+
+    A plan that is not offered any more, or that is free, is not bought.
+    """
+    found: dict[str, list[SoldPrice]] = {}
+    for price in prices:
+        name = plan_of(
+            product,
+            external_id=price.external_id,
+            lookup=price.lookup,
+            details=price.details,
+            of_product=price.product_details,
+        )
+        # One that is paid once buys no subscription.
+        if name is not None and price.interval is not None and is_sold(product.plan(name)):
+            found.setdefault(name, []).append(price)
+    return {name: sorted(those, key=lambda one: _rank(product.plan(name), one)) for name, those in found.items()}
+
+
+def is_sold(plan: Plan) -> bool:
+    """Whether a plan may be bought, where somebody sells it."""
+    return plan.is_active and not plan.is_free
+
+
+def chosen(
+    product: Product, prices: Iterable[SoldPrice], plan: str, *, interval: str | None, lookup: str | None
+) -> SoldPrice:
+    """The price of a plan that was asked for; the plan's first one where nothing more was said.
+
+    Raises `PlanNotForSale`.
+    """
+    for one in prices_by_plan(product, prices).get(plan, ()):
+        if lookup not in {None, one.lookup, one.external_id} or interval not in {None, one.interval}:
+            continue
+        return one
+    raise PlanNotForSale(plan=plan)
+
+
+async def refuse_unsold(ctx: Context, provider: BillingProvider, plan: str) -> None:
+    """Raise `PlanNotForSale` for what is sure not to be sold, before anybody is asked about it."""
+    declared = {one.name: one for one in ctx.product.plans}.get(plan)
+    if declared is None or not is_sold(declared):
+        raise PlanNotForSale(plan=plan, provider=provider.name)
+
+
+async def sold(ctx: Context, provider_name: str | None = None) -> Mapping[str, list[SoldPrice]]:
+    """What can be bought now, at who takes new subscriptions or at that provider; for pages, which ask nobody.
+
+    Nothing while no provider is configured. While a provider's prices are not known here yet, a plan with a declared
+    price has an empty list: it is for sale, and who chooses it has them fetched. `ctx` has an open unit.
+    """
+    providers = ctx.port(BillingProviders)
+    provider = providers.get(provider_name) if provider_name else next(iter(providers), None)
+    if provider is None:
+        return {}
+    prices = await reading.on_sale(ctx.db, provider.name)
+    if prices or await reading.knows_products(ctx.db, provider.name):
+        return prices_by_plan(ctx.product, prices)
+    return {plan.name: [] for plan in ctx.product.plans if is_sold(plan) and plan.prices}
+
+
+def _rank(plan: Plan, price: SoldPrice) -> int:
+    for position, declared in enumerate(plan.prices):
+        if plan.lookup_of(declared) in {price.lookup, price.external_id}:
+            return position
+    return len(plan.prices)
