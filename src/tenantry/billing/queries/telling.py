@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, exists, literal, select
 
-from tenantry.holders.models import Holders
+from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Words
@@ -50,7 +50,7 @@ _told = statement(
         Subscriptions.quantity,
         Subscriptions.cancel_at,
         _started.label("was_started"),
-        Holders.plan.label("current"),
+        plan_now().label("current"),
         Users.email.label("address"),
         now().label("at"),
     )
