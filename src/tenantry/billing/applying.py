@@ -79,12 +79,18 @@ async def _subscription(ctx: Context, told: Told, snapshot: SubscriptionSnapshot
         )
     # Again, now that nobody else changes what is the holder's.
     old = await subscriptions.subscription(ctx.db, told.provider, snapshot.external_id, lock=True)
+    if old is not None and old.holder_id not in {None, holder}:
+        # Given to somebody meanwhile: that stands, whoever was found.
+        return await _subscription(ctx, told, snapshot)
     merged = merged_subscription(old, snapshot, told, billing=billing_of(ctx))
     if merged is None:
         return False
     row, is_priced = await _priced(ctx, merged, snapshot.price)
     row = await _in_slot(ctx, msgspec.structs.replace(row, holder_id=holder))
-    if row != old:
+    if old is None and not await subscriptions.add_subscription(ctx.db, row):
+        # Somebody wrote it first, perhaps from a later reading.
+        return await _subscription(ctx, told, snapshot)
+    if old not in {None, row}:
         await subscriptions.put_subscription(ctx.db, row)
     if holder is not None:
         await _settle(ctx, row, holder, told.now)
@@ -133,7 +139,9 @@ async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
     holder = holder or row.holder_id
     price = None if snapshot.price is None else await catalogue.price(ctx.db, told.provider, snapshot.price)
     row = msgspec.structs.replace(row, holder_id=holder, price_id=price.id if price else row.price_id)
-    if row != old:
+    if old is None and not await payments.add_payment(ctx.db, row):
+        return await _payment(ctx, told, snapshot)
+    if old not in {None, row}:
         await payments.put_payment(ctx.db, row)
     if holder is not None:
         await announce_payment(ctx, holder, row)
@@ -191,7 +199,11 @@ async def _price(ctx: Context, provider: ProviderName, one: PriceSnapshot, as_of
 async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice]) -> None:
     """Let subscriptions buy what their price buys now, where the declaration or the metadata have changed."""
     for one in prices:
-        holders = set(await catalogue.replan(ctx.db, one.id, _plan(ctx, one)))
+        plan = _plan(ctx, one)
+        # Holders before subscriptions, as everybody locks them.
+        for holder in await catalogue.to_replan(ctx.db, one.id, plan):
+            await owners.lock_by_id(ctx.db, holder)
+        holders = set(await catalogue.replan(ctx.db, one.id, plan))
         for holder in sorted(holders - {None}, key=str):
             if holder is not None and await owners.lock_by_id(ctx.db, holder) is not None:
                 await recompute(ctx, holder)

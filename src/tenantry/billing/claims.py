@@ -31,7 +31,7 @@ async def claim_for(ctx: Context, subscription_id: UUID, holder_id: UUID, *, rea
     Raises `SubscriptionNotFound` for one that is somebody's, or for a holder that is gone.
     """
     holder = await owners.lock_by_id(ctx.db, holder_id)
-    row = await subscriptions.by_row(ctx.db, subscription_id)
+    row = await subscriptions.lock_row(ctx.db, subscription_id)
     if holder is None or row is None or row.holder_id is not None:
         raise SubscriptionNotFound
     detail = {"provider": row.provider, "subscription": row.external_id, "holder_id": str(holder)}

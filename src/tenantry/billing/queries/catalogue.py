@@ -84,12 +84,19 @@ _is_sold = statement(
         Products.provider == param("provider"), Products.external_id == param("external_id", Words())
     )
 )
+_buys_another = and_(
+    Subscriptions.price_id == param("price", Id()),
+    Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
+)
+_to_replan = statement(
+    select(Subscriptions.holder_id)
+    .where(_buys_another, Subscriptions.holder_id.is_not(None))
+    .distinct()
+    .order_by(Subscriptions.holder_id)
+)
 _replan = statement(
     update(Subscriptions)
-    .where(
-        Subscriptions.price_id == param("price", Id()),
-        Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
-    )
+    .where(_buys_another)
     .values(plan=param("new_plan", Words()))
     .returning(Subscriptions.holder_id)
 )
@@ -134,6 +141,11 @@ async def prices_of_product(db: Unit, provider: str, product: str) -> list[Store
 async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
     """All prices of a provider."""
     return await db.rows(_of_provider, provider=provider)
+
+
+async def to_replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID]:
+    """Whose subscriptions `replan` would change, in the order in which holders are locked."""
+    return await db.rows(_to_replan, price=price_id, new_plan=plan)
 
 
 async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None]:

@@ -36,6 +36,7 @@ _put_payment = statement(
         },
     )
 )
+_add_payment = statement(_payment_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"]))
 _add_fact = statement(
     insert(BillingFacts)
     .values(fact=param("fact"), holder_id=param("holder"))
@@ -71,8 +72,13 @@ async def lock_payment_by_intent(db: Unit, provider: str, intent: str) -> Paymen
     return await db.one_or_none(_payment_by_intent, provider=provider, intent=intent)
 
 
+async def add_payment(db: Unit, row: Payment) -> bool:
+    """Write a new payment; False when somebody else wrote it meanwhile, and has committed."""
+    return await db.run(_add_payment, **{name: getattr(row, name) for name in _PAYMENT_WRITTEN}) == 1
+
+
 async def put_payment(db: Unit, row: Payment) -> None:
-    """Write a payment, new or changed."""
+    """Write a payment that was read under lock."""
     await db.run(_put_payment, **{name: getattr(row, name) for name in _PAYMENT_WRITTEN})
 
 

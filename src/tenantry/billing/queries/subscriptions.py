@@ -32,6 +32,9 @@ _put_subscription = statement(
         },
     )
 )
+_add_subscription = statement(
+    _subscription_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"])
+)
 _slot_taken = statement(
     select(Subscriptions.external_id).where(
         Subscriptions.holder_id == param("holder"),
@@ -52,7 +55,9 @@ _unlinked_of_email = statement(
     ),
     Subscription,
 )
-_by_row = statement(select(*_SUBSCRIPTION).where(Subscriptions.id == param("subscription")), Subscription)
+_lock_row = statement(
+    select(*_SUBSCRIPTION).where(Subscriptions.id == param("subscription")).with_for_update(), Subscription
+)
 _due = statement(
     select(*_SUBSCRIPTION)
     .where(
@@ -86,8 +91,13 @@ async def subscription(db: Unit, provider: str, external_id: str, *, lock: bool 
     )
 
 
+async def add_subscription(db: Unit, row: Subscription) -> bool:
+    """Write a new subscription; False when somebody else wrote it meanwhile, and has committed."""
+    return await db.run(_add_subscription, **{name: getattr(row, name) for name in _WRITTEN}) == 1
+
+
 async def put_subscription(db: Unit, row: Subscription) -> None:
-    """Write a subscription, new or changed."""
+    """Write a subscription that was read under lock."""
     await db.run(_put_subscription, **{name: getattr(row, name) for name in _WRITTEN})
 
 
@@ -106,9 +116,9 @@ async def unlinked_of_email(db: Unit, email: str) -> list[Subscription]:
     return await db.rows(_unlinked_of_email, email=email)
 
 
-async def by_row(db: Unit, subscription_id: UUID) -> Subscription | None:
-    """One subscription by our id."""
-    return await db.one_or_none(_by_row, subscription=subscription_id)
+async def lock_row(db: Unit, subscription_id: UUID) -> Subscription | None:
+    """One subscription by our id; nobody else changes it before the unit ends."""
+    return await db.one_or_none(_lock_row, subscription=subscription_id)
 
 
 async def due(db: Unit, *, before: datetime, after: UUID, limit: int) -> list[Subscription]:
