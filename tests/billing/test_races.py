@@ -12,6 +12,7 @@ from tenantry.billing.applying import apply
 from tenantry.billing.claims import claim_for
 from tenantry.billing.queries import inbox, owners, payments, subscriptions
 from tenantry.billing.sync import sync_products
+from tenantry.kernel import new_id
 
 PAUSE_SECONDS = 0.3
 """Long enough for the other to come to where it has to wait."""
@@ -118,3 +119,18 @@ async def test_a_price_that_buys_another_plan_waits_for_who_changes_a_subscripti
     elsewhere = msgspec.structs.replace(price, lookup="elsewhere")
     await asyncio.gather(change(), after_a_moment(applied(paying, others, elsewhere, read_at=at + SECOND)))
     assert await paying.plan_of(holder) == "business"
+
+
+async def test_two_holders_who_become_one_customer_at_once(paying):
+    """The first has it, and the other's transaction goes on: a sign-in would fail of it."""
+    first, other = [await paying.holder_of(await paying.kit.sign_in(name)) for name in ("ada", "grace")]
+    given = {"provider": "fake", "external_id": "cus_1", "email": None}
+
+    async def know(holder, pause=0.0):
+        async with paying.kit.system.service() as ctx:
+            await owners.know_customer(ctx.db, new_id(), holder_id=holder, **given)
+            await asyncio.sleep(pause)
+
+    await asyncio.gather(know(first, PAUSE_SECONDS), after_a_moment(know(other)))
+    async with paying.kit.system.service(writes=False) as ctx:
+        assert await owners.lock_by_customer(ctx.db, "fake", "cus_1") == first

@@ -53,7 +53,9 @@ async def apply(
             case PriceSnapshot():
                 await _price(ctx, provider, one, read_at or occurred_at or now)
             case CustomerSnapshot():
-                if not one.is_deleted:
+                if one.is_deleted:
+                    await owners.forget_customer(ctx.db, provider, one.external_id)
+                else:
                     await find_holder(ctx, provider, customer=one.external_id, named=one.holder_id, email=one.email)
             case SubscriptionSnapshot():
                 is_sure = await _subscription(ctx, told, one) and is_sure
@@ -77,6 +79,9 @@ async def _subscription(ctx: Context, told: Told, snapshot: SubscriptionSnapshot
         holder = await find_holder(
             ctx, told.provider, customer=snapshot.customer, named=snapshot.holder_id, email=snapshot.email
         )
+        if holder is None and snapshot.holder_id is not None:
+            # Made for somebody who is gone: nobody comes by it through the address, later either.
+            snapshot = msgspec.structs.replace(snapshot, email=None)
     # Again, now that nobody else changes what is the holder's.
     old = await subscriptions.subscription(ctx.db, told.provider, snapshot.external_id, lock=True)
     if old is not None and old.holder_id not in {None, holder}:
