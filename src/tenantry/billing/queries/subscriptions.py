@@ -32,9 +32,7 @@ _put_subscription = statement(
         },
     )
 )
-_add_subscription = statement(
-    _subscription_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"])
-)
+_add_subscription = statement(_subscription_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"]))
 _slot_taken = statement(
     select(Subscriptions.external_id).where(
         Subscriptions.holder_id == param("holder"),
