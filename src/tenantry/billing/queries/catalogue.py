@@ -100,10 +100,14 @@ _replan = statement(
     .values(plan=param("new_plan", Words()))
     .returning(Subscriptions.holder_id)
 )
-_absent = and_(
-    Products.provider == param("provider"), Products.fetched_at < param("before", UtcDateTime()), Products.is_active
+_retire_products, _retire_prices = (
+    statement(
+        update(table)
+        .where(table.provider == param("provider"), table.fetched_at < param("before", UtcDateTime()), table.is_active)
+        .values(is_active=False)
+    )
+    for table in (Products, Prices)
 )
-_retire_unlisted = statement(update(Products).where(_absent).values(is_active=False))
 
 
 async def put_product(db: Unit, product: UUID, **given: Any) -> bool:
@@ -167,4 +171,5 @@ async def is_sold(db: Unit, provider: str, external_id: str) -> bool | None:
 
 async def retire_unlisted(db: Unit, provider: str, *, before: datetime) -> int:
     """Take out of the offer what a whole listing, begun then, did not show."""
-    return await db.run(_retire_unlisted, provider=provider, before=before)
+    given: dict[str, Any] = {"provider": provider, "before": before}
+    return await db.run(_retire_products, **given) + await db.run(_retire_prices, **given)
