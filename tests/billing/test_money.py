@@ -9,7 +9,7 @@ from billing.conftest import paid_product
 from billing.history import payment
 from billing.truth import subscription_of
 from tenantry.billing.merging import Told, merged_payment, merged_subscription
-from tenantry.billing.queries import payments
+from tenantry.billing.queries import payments, reading
 from tenantry.billing.snapshots import SubscriptionSnapshot
 from tenantry.testing.kit import START
 
@@ -40,6 +40,21 @@ async def test_a_payload_that_knows_no_refunds_gives_no_money_back(paying):
     await paying.kit.move(hours=1)
     assert await paying.work() == 1
     assert await money(paying, paid) == ("paid", 0)
+
+
+async def test_an_intent_that_was_read_before_its_invoice_is_one_payment(paying):
+    """Stripe makes an invoice after the payment, where a payment link asks for one. The same money, told once."""
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    invoice = msgspec.structs.replace(payment("x", 1), holder_id=holder)
+    intent = msgspec.structs.replace(invoice, external_id=invoice.intent, subscription=None, number=None)
+    for told in (intent, invoice, intent):
+        await paying.deliver(paying.truth.put(told))
+        await paying.work()
+        await paying.kit.move(seconds=1)
+    async with paying.kit.system.service(writes=False) as ctx:
+        (row,) = await reading.payments(ctx.db, holder, limit=10)
+    assert (row.external_id, row.intent, row.status) == ("in_x_1", "pi_x_1", "paid")
+    assert [one.payment_id for one in paying.announced if hasattr(one, "payment_id")] == [row.id]
 
 
 async def money(paying, paid):

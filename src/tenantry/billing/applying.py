@@ -14,7 +14,7 @@ from .linking import find_holder
 from .merging import Told, merged_payment, merged_subscription, own_slot
 from .plans import plan_of
 from .queries import catalogue, inbox, owners, payments, subscriptions
-from .rows import Subscription
+from .rows import Payment, Subscription
 from .snapshots import (
     CustomerSnapshot,
     ExternalId,
@@ -133,11 +133,7 @@ async def _in_slot(ctx: Context, row: Subscription) -> Subscription:
 
 async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
     holder = await _payer(ctx, told, snapshot)
-    old = None
-    if snapshot.external_id is not None:
-        old = await payments.lock_payment(ctx.db, told.provider, snapshot.external_id)
-    elif snapshot.intent is not None:
-        old = await payments.lock_payment_by_intent(ctx.db, told.provider, snapshot.intent)
+    old = await _known_payment(ctx, told.provider, snapshot)
     row = merged_payment(old, snapshot, told)
     if row is None:
         return False
@@ -151,6 +147,20 @@ async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
     if holder is not None:
         await announce_payment(ctx, holder, row)
     return True
+
+
+async def _known_payment(ctx: Context, provider: ProviderName, snapshot: PaymentSnapshot) -> Payment | None:
+    """The row of a payment, by whichever of its names it was told first: one payment is one row.
+
+    An intent may be read before the invoice that it pays is there; then its row becomes the invoice's.
+    """
+    known, intent = snapshot.external_id, snapshot.intent
+    if known is None:
+        return None if intent is None else await payments.lock_payment_by_intent(ctx.db, provider, intent)
+    found = await payments.lock_payment(ctx.db, provider, known)
+    if found is None and intent is not None and intent != known:
+        found = await payments.rename_payment(ctx.db, provider, intent, known)
+    return found or await payments.lock_payment_by_intent(ctx.db, provider, known)
 
 
 async def _payer(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> UUID | None:
