@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from billing.conftest import Paying, paid_product
 from billing.truth import Truth, subscription_of
-from tenantry.billing import BillingProviders
+from tenantry.billing import BillingProviders, operating
 from tenantry.billing.events import SubscriptionStarted
 from tenantry.billing.jobs import BATCH, FIRST, JOBS
-from tenantry.billing.models import BillingFacts
+from tenantry.billing.models import BillingEvents, BillingFacts
 from tenantry.billing.queries import owners, reading, subscriptions
 from tenantry.billing.snapshots import ExternalId
 from tenantry.billing.sync import sync, sync_products
@@ -21,6 +21,7 @@ from tenantry.kernel.problems import DatabaseConflict
 from tenantry.testing.kit import START
 
 _reminded = statement(select(func.count()).where(BillingFacts.fact.like("subscription:%trial_ending%")))
+_bodies = statement(select(func.count()).where(BillingEvents.body.is_not(None)))
 MONTH = timedelta(days=31)
 
 
@@ -179,3 +180,23 @@ def test_a_listing_of_everything_may_last_longer_than_a_lease():
     (job,) = [one for one in JOBS if one.name == "billing.sync"]
     assert job.lasts is not None
     assert job.lasts > timedelta(hours=1)
+
+
+async def test_bodies_of_old_events_are_emptied_those_that_died_too(paying):
+    """They hold addresses of buyers; what died is read again without its body."""
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    price = paying.truth.sell("pro")
+    await paying.deliver(paying.truth.put(subscription_of(holder, price, raw_status="x" * 101)))
+    for _ in range(14):
+        await paying.work()
+        await paying.kit.move(hours=1)
+    _, (event,) = await operating.events(paying.kit.system, status="dead")
+    await paying.kit.move(days=91)
+    await run(paying, "billing.forget")
+    async with paying.kit.system.service(writes=False) as ctx:
+        assert await ctx.db.one(_bodies) == 0
+    end = paying.kit.clock.now() + MONTH
+    paying.truth.put(subscription_of(holder, price, period_end=end))
+    assert await operating.replay(paying.kit.system, event.id)
+    await paying.work()
+    assert await paying.plan_of(holder) == "pro"

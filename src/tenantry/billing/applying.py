@@ -216,8 +216,8 @@ async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice]) -> None
     for one in prices:
         plan = _plan(ctx, one)
         # Holders before subscriptions, as everybody locks them.
-        for holder in await catalogue.to_replan(ctx.db, one.id, plan):
-            await owners.lock_by_id(ctx.db, holder)
+        for whose in await catalogue.to_replan(ctx.db, one.id, plan):
+            await owners.lock_by_id(ctx.db, whose)
         holders = set(await catalogue.replan(ctx.db, one.id, plan))
         for holder in sorted(holders - {None}, key=str):
             if holder is not None and await owners.lock_by_id(ctx.db, holder) is not None:

@@ -146,8 +146,10 @@ def _alone(provider: BillingProvider) -> Iterator[None]:
 
 async def _forget(ctx: Context, _payload: dict[str, Any]) -> None:
     """Empty old events, keep their keys; forget locks whose reader died."""
-    async with ctx.service(single=True) as working:
-        await inbox.forget_bodies(working.db, ctx.clock.now() - BODIES_KEPT)
+    emptied = inbox.FORGOTTEN_AT_ONCE
+    while emptied == inbox.FORGOTTEN_AT_ONCE:
+        async with ctx.service(single=True) as working:
+            emptied = await inbox.forget_bodies(working.db, ctx.clock.now() - BODIES_KEPT)
     await forget(ctx, inbox.EXPIRED_LOCKS, before=ctx.clock.now() - timedelta(days=1))
 
 
