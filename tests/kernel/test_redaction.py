@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from hypothesis import given
@@ -236,3 +237,12 @@ def test_causes_in_a_circle_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert exception_text(one).count("ValueError") == 2
+
+
+def test_a_row_that_postgresql_refused_is_not_quoted() -> None:
+    refused = asyncpg.CheckViolationError("new row violates check constraint")
+    refused.detail = "Failing row contains (1, ada@example.com,\nsecond line)."
+    text = exception_text(refused)
+    assert "new row violates check constraint" in text
+    assert "ada@example.com" not in text
+    assert "second line" not in text

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tenantry.kernel.database import statement
 from tenantry.kernel.jobs import enqueue, run_due, work
 from tenantry.kernel.jobs.models import Jobs
 from tenantry.kernel.jobs.queries import claim
-from tenantry.kernel.jobs.slots import MARGIN_SECONDS, SLOTS, Held, Slots, _attempt
+from tenantry.kernel.jobs.slots import LEASE_SECONDS, MARGIN_SECONDS, SLOTS, Held, Slots, _attempt
 from tenantry.kernel.mail import send_mail
 from tenantry.kernel.mail.queries import latest
 from tenantry.kernel.module import Job
@@ -38,6 +39,8 @@ class Slow:
         self.ended = 0
         self.go = asyncio.Semaphore(0)
         self.job = Job("slow.job", self._run)
+        self.lasting = Job("slow.lasting", self._run, lasts=timedelta(hours=6))
+        self.brief = Job("slow.brief", self._run, lasts=timedelta(seconds=0.5))
         self.inside: Callable[[Context], Any] = self._wait
         self.on_the_way_out: Exception | None = None
 
@@ -67,7 +70,7 @@ def slow() -> Slow:
 @pytest.fixture
 async def kit(start: Any, slow: Slow) -> AppKit:
     plan = Plan("free", price=0, limits={Meter("requests", per="day"): 5})
-    modules = [Module("slow", jobs=[slow.job])]
+    modules = [Module("slow", jobs=[slow.job, slow.lasting, slow.brief])]
     started: AppKit = await start(Product("Acme", sign_in=[Google()], plans=[plan], modules=modules))
     await started.run_jobs()
     return started
@@ -265,6 +268,47 @@ async def test_a_job_is_cut_off_before_its_lease_ends(kit: AppKit, slow: Slow) -
     assert error is not None
     assert error.startswith("TimeoutError")
     assert slow.begun == 1
+
+
+async def begun_late(kit: AppKit, job: Job, seconds: float) -> tuple[Held, "asyncio.Task[str | None]"]:
+    """An attempt of a job, so long before it would be cut off."""
+    await put(kit, job)
+    lease = new_id()
+    async with kit.system.service() as ctx:
+        (claimed,) = await claim(ctx.db, lease, limit=1, seconds=60)
+    held = Held(claimed, lease, asyncio.get_running_loop().time() + MARGIN_SECONDS + seconds)
+    return held, asyncio.create_task(_attempt(kit.system, held))
+
+
+async def test_a_job_that_may_last_is_held_anew(kit: AppKit, slow: Slow) -> None:
+    held, attempt = await begun_late(kit, slow.lasting, 0.3)
+    first = held.until
+    await asyncio.sleep(0.6)
+    slow.let_go(1)
+    assert await attempt is None
+    assert held.until > first + 60
+    async with kit.system.service() as ctx:
+        # Nobody else can have it meanwhile.
+        await kit.move(seconds=LEASE_SECONDS - 1)
+        assert await claim(ctx.db, new_id(), limit=1, seconds=60) == []
+
+
+async def test_a_lasting_job_that_somebody_else_has_now_is_cut_off(kit: AppKit, slow: Slow) -> None:
+    _held, attempt = await begun_late(kit, slow.lasting, 5)
+    await until(lambda: slow.begun == 1)
+    await kit.move(seconds=61)
+    async with kit.system.service() as ctx:
+        assert len(await claim(ctx.db, new_id(), limit=1, seconds=60)) == 1
+    error = await attempt
+    assert error is not None
+    assert error.startswith("TimeoutError")
+
+
+async def test_a_lasting_job_is_cut_off_where_it_may_last_no_longer(kit: AppKit, slow: Slow) -> None:
+    _held, attempt = await begun_late(kit, slow.brief, 0.3)
+    error = await attempt
+    assert error is not None
+    assert error.startswith("TimeoutError")
 
 
 async def test_a_database_that_is_away_does_not_hold_up_the_stop(kit: AppKit, slow: Slow) -> None:

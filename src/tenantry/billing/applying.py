@@ -14,7 +14,7 @@ from .linking import find_holder
 from .merging import Told, merged_payment, merged_subscription, own_slot
 from .plans import plan_of
 from .queries import catalogue, inbox, owners, payments, subscriptions
-from .rows import Subscription
+from .rows import Payment, Subscription
 from .snapshots import (
     CustomerSnapshot,
     ExternalId,
@@ -53,7 +53,9 @@ async def apply(
             case PriceSnapshot():
                 await _price(ctx, provider, one, read_at or occurred_at or now)
             case CustomerSnapshot():
-                if not one.is_deleted:
+                if one.is_deleted:
+                    await owners.forget_customer(ctx.db, provider, one.external_id)
+                else:
                     await find_holder(ctx, provider, customer=one.external_id, named=one.holder_id, email=one.email)
             case SubscriptionSnapshot():
                 is_sure = await _subscription(ctx, told, one) and is_sure
@@ -77,14 +79,23 @@ async def _subscription(ctx: Context, told: Told, snapshot: SubscriptionSnapshot
         holder = await find_holder(
             ctx, told.provider, customer=snapshot.customer, named=snapshot.holder_id, email=snapshot.email
         )
+        if holder is None and snapshot.holder_id is not None:
+            # Made for somebody who is gone: nobody comes by it through the address, later either.
+            snapshot = msgspec.structs.replace(snapshot, email=None)
     # Again, now that nobody else changes what is the holder's.
     old = await subscriptions.subscription(ctx.db, told.provider, snapshot.external_id, lock=True)
+    if old is not None and old.holder_id not in {None, holder}:
+        # Given to somebody meanwhile: that stands, whoever was found.
+        return await _subscription(ctx, told, snapshot)
     merged = merged_subscription(old, snapshot, told, billing=billing_of(ctx))
     if merged is None:
         return False
     row, is_priced = await _priced(ctx, merged, snapshot.price)
     row = await _in_slot(ctx, msgspec.structs.replace(row, holder_id=holder))
-    if row != old:
+    if old is None and not await subscriptions.add_subscription(ctx.db, row):
+        # Somebody wrote it first, perhaps from a later reading.
+        return await _subscription(ctx, told, snapshot)
+    if old not in {None, row}:
         await subscriptions.put_subscription(ctx.db, row)
     if holder is not None:
         await _settle(ctx, row, holder, told.now)
@@ -122,22 +133,34 @@ async def _in_slot(ctx: Context, row: Subscription) -> Subscription:
 
 async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
     holder = await _payer(ctx, told, snapshot)
-    old = None
-    if snapshot.external_id is not None:
-        old = await payments.lock_payment(ctx.db, told.provider, snapshot.external_id)
-    elif snapshot.intent is not None:
-        old = await payments.lock_payment_by_intent(ctx.db, told.provider, snapshot.intent)
+    old = await _known_payment(ctx, told.provider, snapshot)
     row = merged_payment(old, snapshot, told)
     if row is None:
         return False
     holder = holder or row.holder_id
     price = None if snapshot.price is None else await catalogue.price(ctx.db, told.provider, snapshot.price)
     row = msgspec.structs.replace(row, holder_id=holder, price_id=price.id if price else row.price_id)
-    if row != old:
+    if old is None and not await payments.add_payment(ctx.db, row):
+        return await _payment(ctx, told, snapshot)
+    if old not in {None, row}:
         await payments.put_payment(ctx.db, row)
     if holder is not None:
         await announce_payment(ctx, holder, row)
     return True
+
+
+async def _known_payment(ctx: Context, provider: ProviderName, snapshot: PaymentSnapshot) -> Payment | None:
+    """The row of a payment, by whichever of its names it was told first: one payment is one row.
+
+    An intent may be read before the invoice that it pays is there; then its row becomes the invoice's.
+    """
+    known, intent = snapshot.external_id, snapshot.intent
+    if known is None:
+        return None if intent is None else await payments.lock_payment_by_intent(ctx.db, provider, intent)
+    found = await payments.lock_payment(ctx.db, provider, known)
+    if found is None and intent is not None and intent != known:
+        found = await payments.rename_payment(ctx.db, provider, intent, known)
+    return found or await payments.lock_payment_by_intent(ctx.db, provider, known)
 
 
 async def _payer(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> UUID | None:
@@ -191,7 +214,11 @@ async def _price(ctx: Context, provider: ProviderName, one: PriceSnapshot, as_of
 async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice]) -> None:
     """Let subscriptions buy what their price buys now, where the declaration or the metadata have changed."""
     for one in prices:
-        holders = set(await catalogue.replan(ctx.db, one.id, _plan(ctx, one)))
+        plan = _plan(ctx, one)
+        # Holders before subscriptions, as everybody locks them.
+        for whose in await catalogue.to_replan(ctx.db, one.id, plan):
+            await owners.lock_by_id(ctx.db, whose)
+        holders = set(await catalogue.replan(ctx.db, one.id, plan))
         for holder in sorted(holders - {None}, key=str):
             if holder is not None and await owners.lock_by_id(ctx.db, holder) is not None:
                 await recompute(ctx, holder)

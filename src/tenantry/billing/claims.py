@@ -31,7 +31,7 @@ async def claim_for(ctx: Context, subscription_id: UUID, holder_id: UUID, *, rea
     Raises `SubscriptionNotFound` for one that is somebody's, or for a holder that is gone.
     """
     holder = await owners.lock_by_id(ctx.db, holder_id)
-    row = await subscriptions.by_row(ctx.db, subscription_id)
+    row = await subscriptions.lock_row(ctx.db, subscription_id)
     if holder is None or row is None or row.holder_id is not None:
         raise SubscriptionNotFound
     detail = {"provider": row.provider, "subscription": row.external_id, "holder_id": str(holder)}
@@ -41,11 +41,11 @@ async def claim_for(ctx: Context, subscription_id: UUID, holder_id: UUID, *, rea
 
 
 async def link_unlinked(ctx: Context) -> int:
-    """Try again to find whose the unlinked purchases are; no unit is open. Answers how many were linked."""
+    """Link the unlinked purchases that are somebody's by now; no unit is open. Answers how many were."""
     after, linked = FIRST, 0
     while True:
         async with ctx.service(writes=False) as reading:
-            page = await subscriptions.unlinked(reading.db, after=after, limit=BATCH)
+            page = await subscriptions.claimable(reading.db, after=after, limit=BATCH)
         for row in page:
             async with ctx.service() as working:
                 linked += await _try(working, row)

@@ -15,7 +15,8 @@ async def find_holder(
 
     In this order: whom the customer was linked to, whom our own checkout named, whose **proven** address is the
     buyer's. An address that its person has not proven links nothing: else one could sign up with a buyer's address and
-    take the purchase over.
+    take the purchase over. Nor does a proven one link what our checkout made for a holder who is gone, or of another
+    installation: an operator may.
     """
     found = None
     if customer is not None:
@@ -23,8 +24,8 @@ async def find_holder(
     if found is not None:
         return found
     if named is not None:
-        found = await owners.lock_by_id(ctx.db, named)
-    if found is None and email is not None:
+        found = await owners.lock_named(ctx.db, named)
+    elif email is not None:
         found = await owners.lock_by_email(ctx.db, email)
     if found is not None and customer is not None:
         given = {"holder_id": found, "provider": provider, "external_id": customer, "email": email}

@@ -63,6 +63,9 @@ def merged_payment(old: Payment | None, snapshot: PaymentSnapshot, told: Told) -
     if status is None or external_id is None:
         return None
     fresh = old or _new_payment(snapshot, told, external_id)
+    if told.read_at is None and snapshot.refunded < fresh.refunded_minor:
+        # Stripe's invoices know nothing of refunds; that money came back after all, only reading tells.
+        return None
     kept = {
         name: getattr(snapshot, name) if getattr(snapshot, name) is not None else getattr(fresh, name)
         for name in ("intent", "customer", "number", "receipt_url", "paid_at", "period_start", "period_end")
@@ -74,7 +77,8 @@ def merged_payment(old: Payment | None, snapshot: PaymentSnapshot, told: Told) -
         amount_minor=snapshot.amount,
         refunded_minor=min(snapshot.refunded, snapshot.amount),
         currency=snapshot.currency,
-        reason=snapshot.reason,
+        # A charge does not know what it was for.
+        reason=fresh.reason if snapshot.reason == "once" else snapshot.reason,
         subscription_external_id=snapshot.subscription or fresh.subscription_external_id,
     )
     return _newer(old, row, snapshot.version, told, is_over=False)
@@ -96,9 +100,10 @@ def _newer(old: Row | None, row: Row, version: datetime | None, told: Told, *, i
 
 
 def _past_due_since(old: Subscription | None, snapshot: SubscriptionSnapshot, told: Told) -> datetime:
-    """As the provider says; else since we first saw it."""
+    """As the provider says; else since we first saw it, and its period where it never was anything else to us."""
     known = old.past_due_since if old is not None and old.status == "past_due" else None
-    return snapshot.past_due_since or known or snapshot.version or told.read_at or told.now
+    began = snapshot.period_start if old is None else None
+    return snapshot.past_due_since or known or began or snapshot.version or told.read_at or told.now
 
 
 def _new_subscription(snapshot: SubscriptionSnapshot, told: Told) -> Subscription:

@@ -19,6 +19,8 @@ from .snapshots import ExternalId, ObjectKind, PaymentSnapshot, Snapshot, Subscr
 
 LOCK_SECONDS = 60
 """Longer than a provider may take to answer; who dies while reading keeps others waiting for so long at most."""
+MARGIN_SECONDS = 10
+"""How long before that a reading is given up, so that what was read can still be written."""
 
 
 async def read_now(
@@ -47,11 +49,13 @@ async def read_now(
         if unless_since is not None and await _was_read(ctx, provider, external_id, unless_since):
             await _unlock(ctx, lease)
             return False
-        snapshots = await provider.read(kind, external_id)
+        snapshots = await _read(provider, kind, external_id)
         async with ctx.service() as working:
             if not await inbox.still_locked(working.db, provider.name, kind, external_id, lease):
                 return False
             await apply(working, provider.name, _naming(snapshots, named), read_at=read_at)
+            if kind == "subscription" and not snapshots:
+                await subscriptions.read_in_vain(working.db, provider.name, external_id, read_at)
             await inbox.finish(working.db, told)
             await inbox.unlock(working.db, lease)
     except BaseException:
@@ -60,6 +64,15 @@ async def read_now(
             await _unlock(ctx, lease)
         raise
     return True
+
+
+async def _read(provider: BillingProvider, kind: ObjectKind, external_id: ExternalId) -> list[Snapshot]:
+    """Done before the lock ends: else others would begin the same, and none of them would ever be the one to write."""
+    try:
+        async with asyncio.timeout(LOCK_SECONDS - MARGIN_SECONDS):
+            return await provider.read(kind, external_id)
+    except TimeoutError:
+        raise ProviderAway(internal=f"{provider.name}: a {kind} takes too long to read") from None
 
 
 def _naming(snapshots: Sequence[Snapshot], holder: UUID | None) -> list[Snapshot]:

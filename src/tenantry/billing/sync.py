@@ -1,5 +1,6 @@
 """Bringing the rows to what the providers have, whatever events were lost: drift is counted and repaired."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tenantry.kernel import Context, new_id
+from tenantry.kernel.problems import DatabaseConflict
 
 from .applying import apply
 from .figures import BillingFigures
@@ -24,6 +26,7 @@ KINDS: tuple[ObjectKind, ...] = ("product", "customer", "subscription", "payment
 CATALOGUE_SECONDS = 120
 EVERYTHING = "*"
 FOUND_MAX = 1000
+ATTEMPTS_MAX, PAUSE_SECONDS = 5, 0.2
 _OURS = {"id", "holder_id", "price_id", "plan", "slot", "version", "fetched_at", "created_at", "access_until"}
 """What of a row is not the provider's, or moves though nothing happened."""
 
@@ -120,13 +123,29 @@ async def _take(
 ) -> None:
     """Each object in a unit of its own: the holders of two are never locked together."""
     for one in page:
-        async with ctx.service(writes=not dry_run) as working:
-            drift = await _difference(working, Told(provider.name, read_at, read_at), one)
-            if not dry_run:
-                await apply(working, provider.name, [one], read_at=read_at)
+        drift = await _take_one(ctx, provider, one, read_at=read_at, dry_run=dry_run)
         report.seen[type(one).__name__.removesuffix("Snapshot").lower()] += 1
         if drift is not None and len(report.drift) < FOUND_MAX:
             report.drift.append(drift)
+
+
+async def _take_one(
+    ctx: Context, provider: BillingProvider, one: Snapshot, *, read_at: datetime, dry_run: bool
+) -> Drift | None:
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            async with ctx.service(writes=not dry_run) as working:
+                drift = await _difference(working, Told(provider.name, read_at, read_at), one)
+                if not dry_run:
+                    await apply(working, provider.name, [one], read_at=read_at)
+        except DatabaseConflict:
+            # Somebody was at the same thing: that costs a moment, and not the whole listing.
+            if attempt == ATTEMPTS_MAX:
+                raise
+            await asyncio.sleep(PAUSE_SECONDS * attempt)
+        else:
+            return drift
+    return None
 
 
 async def _difference(ctx: Context, told: Told, snapshot: Snapshot) -> Drift | None:

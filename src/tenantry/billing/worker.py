@@ -33,16 +33,18 @@ async def work(runtime: Runtime, stop: asyncio.Event) -> None:
     """Work on events as they come until `stop` is set; a database that is away is waited for."""
     bell = runtime.port(Bell)
     ringing = asyncio.create_task(_ring_at(stop, bell))
-    while not stop.is_set():
-        try:
-            while not stop.is_set() and await drain(runtime):
-                pass
-        except (DatabaseConflict, DatabaseUnavailable) as problem:
-            log.warning("billing.database_away", reason=problem.internal)
-        except Exception:
-            log.exception("billing.worker_failed")
-        await bell.wait(IDLE_SECONDS)
-    await ringing
+    try:
+        while not stop.is_set():
+            try:
+                while not stop.is_set() and await drain(runtime):
+                    pass
+            except (DatabaseConflict, DatabaseUnavailable) as problem:
+                log.warning("billing.database_away", reason=problem.internal)
+            except Exception:
+                log.exception("billing.worker_failed")
+            await bell.wait(IDLE_SECONDS)
+    finally:
+        ringing.cancel()
 
 
 async def drain(runtime: Runtime, *, limit: int = BATCH) -> int:
@@ -53,7 +55,11 @@ async def drain(runtime: Runtime, *, limit: int = BATCH) -> int:
     objects: dict[tuple[object, ...], list[StoredEvent]] = {}
     for one in claimed:
         objects.setdefault((one.provider, one.object_kind, one.object_id), []).append(one)
-    await asyncio.gather(*(_see_to(ctx, lease, events) for events in objects.values()))
+    # All of them to their end: what goes on unseen would be beside the next batch, and after the stop.
+    ended = await asyncio.gather(*(_see_to(ctx, lease, one) for one in objects.values()), return_exceptions=True)
+    for failure in ended:
+        if failure is not None:
+            raise failure
     return len(claimed)
 
 

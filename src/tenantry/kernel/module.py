@@ -29,12 +29,16 @@ Check = Callable[[Product, "Settings"], Sequence[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Background work: `run(ctx, payload)` with a context that has no open unit. `every` makes it periodic."""
+    """Background work: `run(ctx, payload)` with a context that has no open unit. `every` makes it periodic.
+
+    `lasts`: how long it may go on, where that is longer than a worker's lease; None: within one.
+    """
 
     name: str
     run: JobRun
     every: timedelta | None = None
     attempts: int = 8
+    lasts: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,10 @@ def _message(error: BaseException) -> str:
             return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in details())
         except Exception:  # noqa: BLE001 - a foreign errors() may want arguments or fail; the log line matters more.
             return "(details left out)"
-    return _text(error, str)
+    said, values = _text(error, str), getattr(error, "detail", None)
+    # PostgreSQL quotes the row that a constraint refused, with the addresses and names in it.
+    is_theirs = type(error).__module__.startswith("asyncpg.") and isinstance(values, str) and values
+    return said.replace(str(values), MASK) if is_theirs else said
 
 
 def _members(value: Any) -> Mapping[Any, Any] | None:

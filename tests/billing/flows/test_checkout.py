@@ -10,8 +10,10 @@ from sqlalchemy import select
 from billing.flows.shop import HTML, audited, shop_product, subscribed, told, unprove
 from tenantry import Plan
 from tenantry.billing import BillingProviders
+from tenantry.billing.applying import apply
 from tenantry.billing.models import Customers
 from tenantry.billing.queries import customers as queries
+from tenantry.billing.snapshots import CustomerSnapshot
 from tenantry.holders.models import Holders
 from tenantry.kernel import new_id
 from tenantry.kernel.database import statement
@@ -148,6 +150,19 @@ async def test_a_customer_of_somebody_elses_is_not_taken_409(kit, till, ada):
     refused = await buy(grace)
     assert (refused.status_code, refused.json()["code"]) == (409, "billing.change_refused")
     assert len(await customers(kit)) == 1
+
+
+async def test_who_was_deleted_at_the_provider_becomes_another_customer(kit, till, ada):
+    """Else nothing could ever be bought again: no provider sells to a customer that is gone."""
+    await buy(ada)
+    ((was, *_),) = await customers(kit)
+    till.customers.clear()
+    async with kit.system.service() as ctx:
+        await apply(ctx, "fake", [CustomerSnapshot(external_id=was, is_deleted=True)], read_at=None)
+    assert await customers(kit) == []
+    assert (await buy(ada)).status_code == 201
+    ((made, *_),) = await customers(kit)
+    assert made != was
 
 
 async def _keys(kit, person):

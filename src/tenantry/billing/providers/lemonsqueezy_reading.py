@@ -21,6 +21,7 @@ from .untrusted import at, currency, moment, objects, text, whole
 
 PAGES_MAX = 10_000
 MEDIA_TYPE = "application/vnd.api+json"
+_OF_INVOICES = ("order_id", "variant_id")
 _Snapshot = TypeVar("_Snapshot")
 _Resource = dict[str, Any]
 
@@ -136,8 +137,11 @@ class LemonSqueezyReading:
         return [one for one in found if one.reason == "initial"]
 
     async def _payments(self) -> AsyncIterator[list[Snapshot]]:
+        # Of each only what its invoices are asked about: there may be a hundred thousand.
         subscriptions = {
-            number(at(one, "id")): one async for page in self._pages("subscriptions") for one in page["data"]
+            number(at(one, "id")): {"attributes": {key: at(one, "attributes", key) for key in _OF_INVOICES}}
+            async for page in self._pages("subscriptions")
+            for one in page["data"]
         }
         prices = [one async for page in self._pages("prices", of_store=False) for one in page["data"]]
         first = {number(at(one, "attributes", "order_id")) for one in subscriptions.values()}

@@ -117,8 +117,6 @@ def subscription_of(document: object, *, version: datetime | None = None) -> Sub
         cancel_at=None if status in TERMINAL else _cancel_at(found, end),
         ended_at=first(when(found.get("ended_at")), when(found.get("canceled_at"))) if status in TERMINAL else None,
         resumes_at=when(pause.get("resumes_at")) if status == "paused" else None,
-        # A renewal that cannot be charged moves the period first: it is unpaid from its start.
-        past_due_since=start if status == "past_due" else None,
         holder_id=holder_of(found.get("metadata"), customer.get("metadata")),
         email=text(customer.get("email"), characters_max=512),
         version=version,

@@ -84,19 +84,30 @@ _is_sold = statement(
         Products.provider == param("provider"), Products.external_id == param("external_id", Words())
     )
 )
+_buys_another = and_(
+    Subscriptions.price_id == param("price", Id()),
+    Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
+)
+_to_replan = statement(
+    select(Subscriptions.holder_id)
+    .where(_buys_another, Subscriptions.holder_id.is_not(None))
+    .distinct()
+    .order_by(Subscriptions.holder_id)
+)
 _replan = statement(
     update(Subscriptions)
-    .where(
-        Subscriptions.price_id == param("price", Id()),
-        Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
-    )
+    .where(_buys_another)
     .values(plan=param("new_plan", Words()))
     .returning(Subscriptions.holder_id)
 )
-_absent = and_(
-    Products.provider == param("provider"), Products.fetched_at < param("before", UtcDateTime()), Products.is_active
+_retire_products, _retire_prices = (
+    statement(
+        update(table)
+        .where(table.provider == param("provider"), table.fetched_at < param("before", UtcDateTime()), table.is_active)
+        .values(is_active=False)
+    )
+    for table in (Products, Prices)
 )
-_retire_unlisted = statement(update(Products).where(_absent).values(is_active=False))
 
 
 async def put_product(db: Unit, product: UUID, **given: Any) -> bool:
@@ -136,6 +147,11 @@ async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
     return await db.rows(_of_provider, provider=provider)
 
 
+async def to_replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID]:
+    """Whose subscriptions `replan` would change, in the order in which holders are locked."""
+    return await db.rows(_to_replan, price=price_id, new_plan=plan)
+
+
 async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None]:
     """Let the subscriptions to a price buy another plan; whose they are, as far as they changed."""
     return await db.rows(_replan, price=price_id, new_plan=plan)
@@ -155,4 +171,5 @@ async def is_sold(db: Unit, provider: str, external_id: str) -> bool | None:
 
 async def retire_unlisted(db: Unit, provider: str, *, before: datetime) -> int:
     """Take out of the offer what a whole listing, begun then, did not show."""
-    return await db.run(_retire_unlisted, provider=provider, before=before)
+    given: dict[str, Any] = {"provider": provider, "before": before}
+    return await db.run(_retire_products, **given) + await db.run(_retire_prices, **given)

@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from tenantry.holders.models import Holders
 from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Whole, Words
+from tenantry.kernel.database.types import Id, Whole, Words
 from tenantry.kernel.sql import folded, now
 
 from ..models import Customers, Subscriptions
@@ -46,6 +47,7 @@ _by_customer = statement(
     )
 )
 _by_id = statement(_locked.where(Holders.id == param("holder")))
+_named = statement(_locked.where(Holders.id == param("holder"), Holders.kind == "user"))
 _by_email = statement(
     _locked.join(Users, Users.id == Holders.user_id).where(
         folded(Users.email) == folded(param("email")),
@@ -57,15 +59,21 @@ _by_email = statement(
 _customer_insert = insert(Customers).values(
     {name: param(name) for name in ("id", "holder_id", "provider", "external_id", "email")}
 )
-_know_customer = statement(
-    _customer_insert.on_conflict_do_update(
-        index_elements=["holder_id", "provider"],
-        set_={"external_id": _customer_insert.excluded.external_id},
-        where=Customers.external_id.is_(None),
+# No key is named: the holder may be another customer there, and the customer another holder's.
+_add_customer = statement(_customer_insert.on_conflict_do_nothing())
+_other = aliased(Customers)
+_complete_customer = statement(
+    update(Customers)
+    .where(
+        Customers.holder_id == param("holder", Id()),
+        Customers.provider == param("of", Words()),
+        Customers.external_id.is_(None),
+        ~exists().where(_other.provider == param("of", Words()), _other.external_id == param("known_as", Words())),
     )
+    .values(external_id=param("known_as", Words()))
 )
-_customer_taken = statement(
-    select(Customers.id).where(
+_forget_customer = statement(
+    delete(Customers).where(
         Customers.provider == param("provider"), Customers.external_id == param("external_id", Words())
     )
 )
@@ -98,6 +106,11 @@ async def lock_by_id(db: Unit, holder: UUID) -> UUID | None:
     return await db.one_or_none(_by_id, holder=holder)
 
 
+async def lock_named(db: Unit, holder: UUID) -> UUID | None:
+    """The same, of a holder that can buy: a trial workspace cannot."""
+    return await db.one_or_none(_named, holder=holder)
+
+
 async def lock_by_email(db: Unit, email: str) -> UUID | None:
     """The holder whose person has proven that address, locked until the unit ends."""
     return await db.one_or_none(_by_email, email=email)
@@ -105,9 +118,14 @@ async def lock_by_email(db: Unit, email: str) -> UUID | None:
 
 async def know_customer(db: Unit, customer: UUID, **given: Any) -> None:
     """Remember whom a provider's customer is, unless it is known, or the holder is another customer there."""
-    taken = await db.one_or_none(_customer_taken, provider=given["provider"], external_id=given["external_id"])
-    if taken is None:
-        await db.run(_know_customer, id=customer, **given)
+    if await db.run(_add_customer, id=customer, **given) == 0:
+        known = {"of": given["provider"], "known_as": given["external_id"]}
+        await db.run(_complete_customer, holder=given["holder_id"], **known)
+
+
+async def forget_customer(db: Unit, provider: str, customer: str) -> None:
+    """Forget a customer that is gone at the provider; the holder becomes another one with the next purchase."""
+    await db.run(_forget_customer, provider=provider, external_id=customer)
 
 
 async def held(db: Unit, holder: UUID) -> tuple[HeldPlan, list[Subscription]] | None:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.kernel.database import Unit, param, statement
@@ -36,10 +36,23 @@ _put_payment = statement(
         },
     )
 )
+_add_payment = statement(_payment_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"]))
 _add_fact = statement(
     insert(BillingFacts)
     .values(fact=param("fact"), holder_id=param("holder"))
     .on_conflict_do_nothing(index_elements=["fact"])
+)
+_rename = statement(
+    update(Payments)
+    .where(Payments.provider == param("of", Words()), Payments.external_id == param("was", Words()))
+    .values(external_id=param("now_known_as", Words()))
+    .returning(*_PAYMENT),
+    Payment,
+)
+_rename_facts = statement(
+    update(BillingFacts)
+    .where(BillingFacts.fact.startswith(param("facts_were", Words()), autoescape=False))
+    .values(fact=func.replace(BillingFacts.fact, param("facts_were", Words()), param("facts_are", Words())))
 )
 _link_payments = statement(
     update(Payments)
@@ -71,9 +84,23 @@ async def lock_payment_by_intent(db: Unit, provider: str, intent: str) -> Paymen
     return await db.one_or_none(_payment_by_intent, provider=provider, intent=intent)
 
 
+async def add_payment(db: Unit, row: Payment) -> bool:
+    """Write a new payment; False when somebody else wrote it meanwhile, and has committed."""
+    return await db.run(_add_payment, **{name: getattr(row, name) for name in _PAYMENT_WRITTEN}) == 1
+
+
 async def put_payment(db: Unit, row: Payment) -> None:
-    """Write a payment, new or changed."""
+    """Write a payment that was read under lock."""
     await db.run(_put_payment, **{name: getattr(row, name) for name in _PAYMENT_WRITTEN})
+
+
+async def rename_payment(db: Unit, provider: str, was: str, external_id: str) -> Payment | None:
+    """Let a payment be known by another id, and what was announced of it; None when there is none of the old one."""
+    found = await db.one_or_none(_rename, of=provider, was=was, now_known_as=external_id)
+    if found is not None:
+        facts = {"facts_were": f"payment:{provider}:{was}:", "facts_are": f"payment:{provider}:{external_id}:"}
+        await db.run(_rename_facts, **facts)
+    return found
 
 
 async def add_fact(db: Unit, fact: str, holder: UUID) -> bool:

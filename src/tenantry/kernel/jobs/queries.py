@@ -114,6 +114,8 @@ _hand_back = statement(
     .values(status="queued", attempts=Jobs.attempts - 1, run_at=now(), lease=None, leased_until=None)
 )
 
+_renew = statement(update(Jobs).where(_held).values(leased_until=plus(now(), param("seconds", Whole()))))
+
 _replay = statement(
     update(Jobs)
     .where(Jobs.id == param("id"), Jobs.status == "dead")
@@ -160,6 +162,11 @@ async def fail(db: Unit, job: UUID, lease: UUID, *, error: str, delay_seconds: i
 async def hand_back(db: Unit, job: UUID, lease: UUID) -> bool:
     """The job was not finished through no fault of its own: it is due again, and the attempt does not count."""
     return await db.run(_hand_back, id=job, held_by=lease) == 1
+
+
+async def renew(db: Unit, job: UUID, lease: UUID, *, seconds: int) -> bool:
+    """Hold the job for so long from now on; False when the lease was lost meanwhile."""
+    return await db.run(_renew, id=job, held_by=lease, seconds=seconds) == 1
 
 
 async def replay(db: Unit, job: UUID) -> bool:

@@ -1,12 +1,15 @@
 """Slots: claimed jobs run side by side, each until it ends, and how each went is written down."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from ..context import Actor, Context
+from ..database.failures import DatabaseConflict, DatabaseUnavailable
 from ..ids import new_id
 from ..logs import logger_of
 from . import queries
@@ -24,8 +27,8 @@ LONGEST_DELAY_SECONDS = 3600
 log = logger_of("tenantry.jobs")
 
 
-class Held(msgspec.Struct, frozen=True):
-    """A claimed job, and until when on this process' clock it is ours."""
+class Held(msgspec.Struct):
+    """A claimed job, and until when on this process' clock it is ours; what may last longer is held anew."""
 
     job: queries.Claimed
     lease: UUID
@@ -115,7 +118,7 @@ async def _attempt(ctx: Context, held: Held) -> str | None:
         return f"no room knows a job named {claimed.name}"
     actor = ctx.actor if claimed.actor_id is None else Actor("user", user_id=claimed.actor_id)
     try:
-        async with asyncio.timeout_at(held.until - MARGIN_SECONDS):
+        async with asyncio.timeout_at(held.until - MARGIN_SECONDS) as bound, _kept(ctx, held, job.lasts, bound):
             await job.run(Context(ctx.runtime, actor, ctx.origin), claimed.payload)
     except (Exception, asyncio.CancelledError) as error:
         # What is raised on the way out of an interruption tells nothing about the job; and a job may raise
@@ -126,6 +129,37 @@ async def _attempt(ctx: Context, held: Held) -> str | None:
         told = f"{type(error).__name__}: {error}".encode(errors="replace").decode().replace("\0", "?")
         return told[:500]
     return None
+
+
+@asynccontextmanager
+async def _kept(ctx: Context, held: Held, lasts: timedelta | None, bound: asyncio.Timeout) -> AsyncIterator[None]:
+    """Hold the job anew as long as it may last."""
+    keeping = None if lasts is None else asyncio.create_task(_keep(ctx, held, lasts.total_seconds(), bound))
+    try:
+        yield
+    finally:
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _keep(ctx: Context, held: Held, seconds: float, bound: asyncio.Timeout) -> None:
+    now = asyncio.get_running_loop().time
+    ends = now() + seconds
+    while now() < ends:
+        await asyncio.sleep(max(held.until - MARGIN_SECONDS - now(), 0.1) / 3)
+        asked = now()
+        try:
+            async with ctx.service() as working:
+                is_ours = await queries.renew(working.db, held.job.id, held.lease, seconds=LEASE_SECONDS)
+        except (DatabaseConflict, DatabaseUnavailable):
+            # Tried again, until the lease ends.
+            continue
+        if not is_ours:
+            bound.reschedule(now())
+            return
+        held.until = asked + LEASE_SECONDS
+        bound.reschedule(min(held.until - MARGIN_SECONDS, max(ends, now())))
 
 
 async def _see_through(ctx: Context, held: Held, attempt: asyncio.Task[str | None]) -> None:

@@ -1,0 +1,136 @@
+"""Two who write at once: each begins while the other's unit is open, and neither undoes what the other knows better."""
+
+import asyncio
+from datetime import timedelta
+
+import msgspec
+
+from billing.history import payment
+from billing.truth import subscription_of
+from tenantry.billing import operating
+from tenantry.billing.applying import apply
+from tenantry.billing.claims import claim_for
+from tenantry.billing.queries import inbox, owners, payments, subscriptions
+from tenantry.billing.sync import sync_products
+from tenantry.kernel import new_id
+
+PAUSE_SECONDS = 0.3
+"""Long enough for the other to come to where it has to wait."""
+SECOND = timedelta(seconds=1)
+
+
+async def database_now(paying):
+    async with paying.kit.system.service(writes=False) as ctx:
+        return await inbox.database_now(ctx.db)
+
+
+async def applied(paying, *snapshots, read_at, pause=0.0):
+    async with paying.kit.system.service() as ctx:
+        await apply(ctx, "fake", snapshots, read_at=read_at)
+        await asyncio.sleep(pause)
+
+
+async def after_a_moment(work):
+    await asyncio.sleep(PAUSE_SECONDS / 3)
+    return await work
+
+
+async def row_of(paying, external_id="sub_1"):
+    async with paying.kit.system.service(writes=False) as ctx:
+        return await subscriptions.subscription(ctx.db, "fake", external_id)
+
+
+async def test_of_two_who_see_a_purchase_first_the_later_reading_stands(paying):
+    """Both find no row; the one whose reading began earlier writes last."""
+    at = await database_now(paying)
+    new = subscription_of(None, "price_x", quantity=2)
+    old = msgspec.structs.replace(new, quantity=1)
+    await asyncio.gather(
+        applied(paying, new, payment("x", 1), read_at=at, pause=PAUSE_SECONDS),
+        after_a_moment(
+            applied(paying, old, msgspec.structs.replace(payment("x", 1), status="pending"), read_at=at - SECOND)
+        ),
+    )
+    row = await row_of(paying)
+    assert (row.quantity, row.fetched_at) == (2, at)
+    async with paying.kit.system.service(writes=False) as ctx:
+        paid = await payments.payment(ctx.db, "fake", "in_x_1")
+    assert (paid.status, paid.fetched_at) == ("paid", at)
+
+
+async def test_what_is_announced_is_what_is_in_the_table(paying):
+    """Told by two at once, of which one knows whose it is: the id that is announced is the row's."""
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    paying.truth.sell("pro")
+    await sync_products(paying.kit.system, paying.truth)
+    at = await database_now(paying)
+    nobodys = subscription_of(None, "price_pro")
+    await asyncio.gather(
+        applied(paying, nobodys, payment("x", 1), read_at=at, pause=PAUSE_SECONDS),
+        after_a_moment(applied(paying, msgspec.structs.replace(nobodys, holder_id=holder), read_at=at + SECOND)),
+    )
+    row = await row_of(paying)
+    assert row.holder_id == holder
+    assert {one.subscription_id for one in paying.announced if hasattr(one, "subscription_id")} == {row.id}
+
+
+async def test_an_operators_claim_stands_against_a_reading_that_goes_on(paying):
+    """Each began before the other's end: the claim does not undo the reading, nor the reading the claim."""
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    paying.truth.sell("pro")
+    await sync_products(paying.kit.system, paying.truth)
+    at = await database_now(paying)
+    bought = subscription_of(None, "price_pro")
+    await applied(paying, bought, read_at=at)
+    (row,) = await operating.unlinked(paying.kit.system)
+
+    async def claim(pause=0.0):
+        async with paying.kit.system.service() as ctx:
+            await claim_for(ctx, row.id, holder, reason="test")
+            await asyncio.sleep(pause)
+
+    more = msgspec.structs.replace(bought, quantity=7)
+    await asyncio.gather(
+        applied(paying, more, read_at=at + SECOND, pause=PAUSE_SECONDS),
+        after_a_moment(claim(pause=PAUSE_SECONDS)),
+        after_a_moment(after_a_moment(applied(paying, more, read_at=at + 2 * SECOND))),
+    )
+    found = await row_of(paying)
+    assert (found.holder_id, found.quantity, found.fetched_at) == (holder, 7, at + 2 * SECOND)
+    assert await paying.plan_of(holder) == "pro"
+
+
+async def test_a_price_that_buys_another_plan_waits_for_who_changes_a_subscription_to_it(paying):
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    paying.truth.sell("pro")
+    await paying.deliver(paying.truth.put(subscription_of(holder, "price_pro")))
+    await paying.work()
+    at = await database_now(paying)
+    product = paying.truth.objects["product"]["prod_pro"]
+    price = paying.truth.objects["price"]["price_pro"]
+
+    async def change():
+        async with paying.kit.system.service() as ctx:
+            await owners.lock_by_id(ctx.db, holder)
+            await asyncio.sleep(PAUSE_SECONDS)
+            await subscriptions.subscription(ctx.db, "fake", "sub_1", lock=True)
+
+    others = msgspec.structs.replace(product, details={"plan": "business"})
+    elsewhere = msgspec.structs.replace(price, lookup="elsewhere")
+    await asyncio.gather(change(), after_a_moment(applied(paying, others, elsewhere, read_at=at + SECOND)))
+    assert await paying.plan_of(holder) == "business"
+
+
+async def test_two_holders_who_become_one_customer_at_once(paying):
+    """The first has it, and the other's transaction goes on: a sign-in would fail of it."""
+    first, other = [await paying.holder_of(await paying.kit.sign_in(name)) for name in ("ada", "grace")]
+    given = {"provider": "fake", "external_id": "cus_1", "email": None}
+
+    async def know(holder, pause=0.0):
+        async with paying.kit.system.service() as ctx:
+            await owners.know_customer(ctx.db, new_id(), holder_id=holder, **given)
+            await asyncio.sleep(pause)
+
+    await asyncio.gather(know(first, PAUSE_SECONDS), after_a_moment(know(other)))
+    async with paying.kit.system.service(writes=False) as ctx:
+        assert await owners.lock_by_customer(ctx.db, "fake", "cus_1") == first
