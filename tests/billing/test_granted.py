@@ -1,9 +1,12 @@
 """C-02: a plan that was given by hand, beside what is paid for: the higher of the two is in force."""
 
 import msgspec
+import pytest
 
 from billing.truth import subscription_of
-from tenantry.holders import by_id, set_plan
+from tenantry.holders import PlanUnknown, by_id, set_plan
+from tenantry.identity.errors import UserNotFound
+from tenantry.identity.operating import grant_plan
 
 
 async def grant(paying, holder, plan, source="admin"):
@@ -55,3 +58,19 @@ async def test_c_02_a_grant_below_what_is_paid_takes_nothing_away(paying):
     assert (await ada.get("/v1/me")).status_code == 401
     ada = await paying.kit.sign_in("ada")
     assert (await ada.get("/v1/me")).json()["plan"]["name"] == "pro"
+
+
+async def test_c_02_an_operator_is_told_what_is_in_force_beside_what_was_given(paying):
+    ada = await paying.kit.sign_in("ada")
+    holder = await paying.holder_of(ada)
+    email = (await ada.get("/v1/me")).json()["email"]
+    found = await grant_plan(paying.kit.system, email.upper(), "pro", reason="a promise")
+    assert (found.email, found.granted, found.before, found.plan) == (email, "pro", "free", "pro")
+    await paying.deliver(paying.truth.put(subscription_of(holder, paying.truth.sell("business"))))
+    await paying.work()
+    found = await grant_plan(paying.kit.system, email, "pro", reason="again")
+    assert (found.granted, found.before, found.plan) == ("pro", "business", "business")
+    with pytest.raises(PlanUnknown):
+        await grant_plan(paying.kit.system, email, "gold", reason="x")
+    with pytest.raises(UserNotFound):
+        await grant_plan(paying.kit.system, "nobody@example.com", "pro", reason="x")
