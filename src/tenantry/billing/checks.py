@@ -1,6 +1,7 @@
 """What can be wrong with how a product is paid before the server starts. What is structural, the product checks."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 from urllib.parse import urlsplit
 
 from tenantry.kernel import Settings
@@ -47,7 +48,7 @@ def check_unused(product: Product, settings: Settings) -> Sequence[Finding]:
 def _check_credentials(
     where: str, provider: PaymentProvider, credentials: Credentials, settings: Settings
 ) -> Iterator[Finding]:
-    level = "error" if settings.is_production else "warning"
+    level: Literal["error", "warning"] = "error" if settings.is_production else "warning"
     key, secret = f"TENANTRY_{KEYS[provider.name].upper()}", f"TENANTRY_{provider.name.upper()}_WEBHOOK_SECRET"
     if credentials.key is None:
         yield Finding(
