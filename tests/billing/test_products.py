@@ -13,7 +13,6 @@ from tenantry import Billing, Stripe
 from tenantry.billing import BillingProviders
 from tenantry.billing.models import Customers, Payments, Prices, Products, Subscriptions
 from tenantry.billing.queries import reading
-from tenantry.billing.worker import drain
 from tenantry.kernel import new_id
 from tenantry.kernel.database import statement
 from tenantry.kernel.database.failures import UniqueViolation
@@ -40,11 +39,8 @@ async def ada(paying):
 
 
 async def tell(paying, *events):
-    client = await paying.kit.client()
-    for one in events:
-        assert (await client.post("/webhooks/stripe", content=one.body, headers=one.headers)).status_code == 204
-    while await drain(paying.kit.runtime):
-        pass
+    await paying.deliver(*events)
+    await paying.work()
 
 
 async def product_of(ada):
