@@ -97,7 +97,8 @@ class Paying:
     async def deliver(self, *events: Event) -> list[httpx2.Response]:
         """Hand events in, one after the other; each must be taken."""
         client = await self.kit.client()
-        answers = [await client.post("/webhooks/fake", content=one.body, headers=one.headers) for one in events]
+        path = f"/webhooks/{self.truth.name}"
+        answers = [await client.post(path, content=one.body, headers=one.headers) for one in events]
         assert [one.status_code for one in answers] == [204] * len(answers), [one.text for one in answers]
         return answers
 

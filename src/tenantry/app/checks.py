@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tenantry.billing import check_unused
 from tenantry.kernel import Module, Settings
 from tenantry.kernel.own_tables import check_tables
 from tenantry.kernel.settings_check import check_settings
@@ -27,6 +28,8 @@ def check(product: Product, settings: Settings) -> list[Finding]:
     found.extend(_check_modules(product))
     found.extend(check_tables(product.modules))
     found.extend(_check_unbuilt(product))
+    if product.billing is None:
+        found.extend(check_unused(product, settings))
     return found
 
 

@@ -1,5 +1,6 @@
 """Customers, subscriptions and payments, through whichever provider takes the money."""
 
+from .checks import check_unused
 from .demo import DEMO_KEY, DEMO_WEBHOOK_SECRET
 from .figures import BillingFigures
 from .inbox import Bell
@@ -16,6 +17,7 @@ __all__ = [
     "Pricing",
     "Way",
     "billing_providers",
+    "check_unused",
     "configured",
     "pricing_of",
 ]

@@ -1,13 +1,16 @@
 """What billing plugs in."""
 
+from tenantry.holders.billed import PlanGranted
 from tenantry.identity import UserAddressChanged, UserProven
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, NavItem
 from tenantry.web import mark
 
 from .api import ROUTERS
+from .checks import check_billing
 from .claims import claim_of_proven
 from .figures import billing_figures
+from .holding import recompute
 from .jobs import JOBS
 from .notices import HANDLERS
 from .pages import router as pages_router
@@ -18,6 +21,11 @@ from .webhooks import router as webhooks_router
 from .worker import work
 
 EXPORT_MAX = 10_000
+
+
+async def _keep_paid(ctx: Context, event: PlanGranted) -> None:
+    # Setting the plan has locked the holder in this unit.
+    await recompute(ctx, event.holder_id)
 
 
 async def _subscriptions(ctx: Context) -> list[reading.Held]:
@@ -39,8 +47,9 @@ MODULE = Module(
     panels=[BILLING_PANEL],
     nav=[NavItem(mark("Billing"), "/billing", order=40, icon="card")],
     jobs=JOBS,
+    checks=[check_billing],
     loops=[work],
-    handlers={UserProven: claim_of_proven, UserAddressChanged: claim_of_proven, **HANDLERS},
+    handlers={UserProven: claim_of_proven, UserAddressChanged: claim_of_proven, PlanGranted: _keep_paid, **HANDLERS},
     figures=[billing_figures],
     exports=[
         Export("subscriptions", _subscriptions),

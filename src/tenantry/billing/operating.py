@@ -10,8 +10,9 @@ from tenantry.kernel import Context
 from .claims import claim_for
 from .inbox import Bell
 from .providers import BillingProvider, BillingProviders
-from .queries import inbox, owners, subscriptions
+from .queries import inbox, owners, people, subscriptions
 from .queries.inbox import EventCount, ListedEvent
+from .queries.people import PersonWithKeys, PersonWithSubscriptions
 from .rows import Subscription
 from .sync import Drift, Report, sync
 
@@ -65,12 +66,26 @@ async def claim(ctx: Context, subscription_id: UUID, email: str, *, reason: str)
         return None if holder is None else await claim_for(working, subscription_id, holder, reason=reason)
 
 
+async def person(ctx: Context, email: str) -> PersonWithKeys | None:
+    """The person with this address, with subscription and keys; None when nobody has it. No unit is open."""
+    async with ctx.service(writes=False) as reading:
+        return await people.by_email(reading.db, email)
+
+
+async def bought_by(ctx: Context, user: UUID) -> PersonWithSubscriptions | None:
+    """A person with all that is active or trialing, each with what it buys; None when there is no such person."""
+    async with ctx.service(writes=False) as reading:
+        return await people.with_subscriptions(reading.db, user)
+
+
 __all__ = [
     "Drift",
     "Report",
+    "bought_by",
     "claim",
     "configured",
     "events",
+    "person",
     "replay",
     "replay_dead",
     "sync",

@@ -28,6 +28,7 @@ class Commands(LazyGroup):
         "openapi": "Print the description of the API.",
         "jobs": "Run and inspect background jobs.",
         "keys": "Make API keys for your own services.",
+        "plans": "Give people plans by hand.",
         "billing": "Bring billing in line with the providers, and look at their events.",
     }
 

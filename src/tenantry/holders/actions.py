@@ -9,7 +9,7 @@ from tenantry.kernel.context import Holder
 
 from . import queries
 from .errors import HolderNotFound, PlanUnknown
-from .events import PeriodChanged, PlanChanged
+from .events import PeriodChanged, PlanChanged, PlanGranted
 
 
 async def open_for_user(ctx: Context, user_id: UUID) -> UUID:
@@ -22,6 +22,9 @@ async def open_for_user(ctx: Context, user_id: UUID) -> UUID:
 async def set_plan(ctx: Context, holder_id: UUID, plan: str, *, source: str, reason: str) -> Holder:
     """Put a holder on a plan by hand. The current windows' limits move in the same transaction.
 
+    A higher plan that is paid for stays in force, and this one stands when it ends; then the holder that is answered is
+    as it was in between.
+
     Needs the service login. Raises `PlanUnknown` (also for a plan no longer declared) and `HolderNotFound`.
     """
     if plan not in {declared.name for declared in ctx.product.plans}:
@@ -32,6 +35,7 @@ async def set_plan(ctx: Context, holder_id: UUID, plan: str, *, source: str, rea
         raise HolderNotFound
     await audit(ctx, "holder.plan_set", subject=("holder", holder_id), reason=reason, detail={"plan": plan})
     await ctx.emit(PlanChanged(holder_id, plan, holder.revision))
+    await ctx.emit(PlanGranted(holder_id, plan))
     return holder
 
 

@@ -10,7 +10,9 @@ from tenantry.kernel.context import Holder
 
 from . import queries
 from .errors import HolderNotFound
-from .events import PeriodChanged, PlanChanged
+from .events import PeriodChanged, PlanChanged, PlanGranted
+
+__all__ = ["Billed", "PlanGranted", "set_billed"]
 
 
 class Billed(msgspec.Struct, frozen=True):

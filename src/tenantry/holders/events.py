@@ -14,6 +14,16 @@ class PlanChanged(msgspec.Struct, frozen=True):
     revision: int
 
 
+class PlanGranted(msgspec.Struct, frozen=True):
+    """A holder was put on a plan by hand: by an operator, or with a converted trial. What it has paid for may be more.
+
+    Told after `PlanChanged`; whoever keeps what is paid for brings the plan to the higher of the two.
+    """
+
+    holder_id: UUID
+    plan: str
+
+
 class EndMoved(msgspec.Struct, frozen=True):
     """A workspace's holder ends at another time than was known, or has just ended."""
 

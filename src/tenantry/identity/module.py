@@ -102,6 +102,7 @@ MODULE = Module(
         "read_reset": "reads what a token stands for, which only the service login sees",
         "reset_password": "acts for whom a mailed token stands for, who is not signed in",
         "disconnect": "looks at every way in, passwords too, before it takes one away",
+        "grant_plan": "an operator writes somebody's plan, which the API login may not",
         "revoking": "looks whether an account was connected anew, whoever has it",
         "provider_tokens": "reads and refreshes sealed tokens, which the API login does not see",
         "ask_address_change": "looks for who has the new address, and writes the tokens that both addresses get",

@@ -153,22 +153,18 @@ class Settings(BaseSettings):
     demo_billing: Web | None = Field(
         default=None, description="Address of a stand-in payment provider on this machine; development only."
     )
-    stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API. Not used yet.")
-    stripe_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Stripe's webhooks; a list. Not used yet."
-    )
-    stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is. Not used yet.")
-    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API. Not used yet.")
-    polar_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Polar's webhooks; a list. Not used yet."
-    )
-    polar_base_url: Web = Field(default="https://api.polar.sh", description="Where the Polar API is. Not used yet.")
-    lemonsqueezy_api_key: Secret | None = Field(default=None, description="Key of the Lemon Squeezy API. Not used yet.")
+    stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API.")
+    stripe_webhook_secret: Secrets = Field(default=(), description="Secrets that sign Stripe's webhooks; a list.")
+    stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is.")
+    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API.")
+    polar_webhook_secret: Secrets = Field(default=(), description="Secrets that sign Polar's webhooks; a list.")
+    polar_base_url: Web = Field(default="https://api.polar.sh", description="Where the Polar API is.")
+    lemonsqueezy_api_key: Secret | None = Field(default=None, description="Key of the Lemon Squeezy API.")
     lemonsqueezy_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Lemon Squeezy's webhooks; a list. Not used yet."
+        default=(), description="Secrets that sign Lemon Squeezy's webhooks; a list."
     )
     lemonsqueezy_base_url: Web = Field(
-        default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is. Not used yet."
+        default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is."
     )
 
     binance_base_url: Web = Field(

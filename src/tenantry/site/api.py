@@ -33,6 +33,7 @@ class Me(BaseModel):
     """The signed-in user. `name` and `image` are null until they are known.
 
     `provider` is that of the first account that is connected, null without one; `/v1/me/accounts` lists them all.
+    `stripe_product_id`: Stripe's id of what the newest subscription there buys, null without one that goes on.
     """
 
     id: UUID
@@ -42,6 +43,7 @@ class Me(BaseModel):
     image: str | None
     provider: str | None
     plan: MyPlan
+    stripe_product_id: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -55,6 +57,7 @@ class Me(BaseModel):
             image=me.image,
             provider=me.provider,
             plan=MyPlan(name=plan.name, display_name=plan.display_name),
+            stripe_product_id=me.stripe_product_id,
             created_at=me.created_at,
             updated_at=me.updated_at,
         )

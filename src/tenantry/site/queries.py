@@ -4,15 +4,19 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
+from tenantry.billing.models import Prices, Products, Subscriptions
 from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Accounts, Users
 from tenantry.kernel.database import Unit, param, statement
 
 
 class Me(msgspec.Struct, frozen=True):
-    """A user with the plan of the user's own holder, and the provider of the first account still connected."""
+    """A user with the plan of the user's own holder, and the provider of the first account still connected.
+
+    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on.
+    """
 
     id: UUID
     email: str
@@ -23,9 +27,21 @@ class Me(msgspec.Struct, frozen=True):
     updated_at: datetime
     plan: str
     provider: str | None
+    stripe_product_id: str | None
 
 
 _first = select(Accounts.provider).where(Accounts.user_id == Users.id).order_by(Accounts.id).limit(1).scalar_subquery()
+_goes_on = or_(*(Subscriptions.status == status for status in ("trialing", "active", "past_due")))
+_product = (
+    select(Products.external_id)
+    .select_from(Subscriptions)
+    .join(Prices, Prices.id == Subscriptions.price_id)
+    .join(Products, Products.id == Prices.product_id)
+    .where(Subscriptions.holder_id == Holders.id, Subscriptions.provider == "stripe", _goes_on)
+    .order_by(Subscriptions.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _me = statement(
     select(
         Users.id,
@@ -37,6 +53,7 @@ _me = statement(
         Users.updated_at,
         plan_now().label("plan"),
         _first.label("provider"),
+        _product.label("stripe_product_id"),
     )
     .join(Holders, Holders.user_id == Users.id)
     .where(Users.id == param("user")),

@@ -1,0 +1,38 @@
+"""What operators do with people: a door beside the room's own, for commands and the operator's pages."""
+
+from uuid import UUID
+
+import msgspec
+
+from tenantry.holders import by_user, set_plan
+from tenantry.kernel import Context
+
+from . import queries
+from .errors import UserNotFound
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """A plan that was given by hand, and the one in force before and since: a higher one that is paid for stays."""
+
+    user_id: UUID
+    email: str
+    granted: str
+    before: str
+    plan: str
+
+
+async def grant_plan(ctx: Context, email: str, plan: str, *, reason: str) -> Granted:
+    """Give the person with this address a plan by hand, audited; the default plan takes back what was given.
+
+    No unit is open. Raises `UserNotFound`, also for who has left or never proved the address, and `PlanUnknown`.
+    """
+    async with ctx.service() as working:
+        user = await queries.users.of_email(working.db, email)
+        if user is None or user.deleted_at is not None or user.email_verified_at is None:
+            raise UserNotFound
+        held = await by_user(working.db, user.id)
+        if held is None:
+            raise UserNotFound
+        await set_plan(working, held.id, plan, source="admin", reason=reason)
+        stands = await by_user(working.db, user.id)
+        return Granted(user.id, user.email, plan, held.plan, stands.plan if stands else plan)
