@@ -153,22 +153,28 @@ class Settings(BaseSettings):
     demo_billing: Web | None = Field(
         default=None, description="Address of a stand-in payment provider on this machine; development only."
     )
-    stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API. Not used yet.")
+    stripe_api_key: Secret | None = Field(
+        default=None, description="Key of the Stripe API, live or test; see docs/billing.md."
+    )
     stripe_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Stripe's webhooks; a list. Not used yet."
+        default=(), description="Signing secrets of Stripe's webhooks, the old one too while it is replaced; a list."
     )
-    stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is. Not used yet.")
-    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API. Not used yet.")
+    stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is.")
+    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API; see docs/billing.md.")
     polar_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Polar's webhooks; a list. Not used yet."
+        default=(), description="Signing secrets of Polar's webhooks, whole as Polar shows them; a list."
     )
-    polar_base_url: Web = Field(default="https://api.polar.sh", description="Where the Polar API is. Not used yet.")
-    lemonsqueezy_api_key: Secret | None = Field(default=None, description="Key of the Lemon Squeezy API. Not used yet.")
+    polar_base_url: Web = Field(
+        default="https://api.polar.sh", description="Where the Polar API is; the sandbox is at another address."
+    )
+    lemonsqueezy_api_key: Secret | None = Field(
+        default=None, description="Key of the Lemon Squeezy API; see docs/billing.md."
+    )
     lemonsqueezy_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Lemon Squeezy's webhooks; a list. Not used yet."
+        default=(), description="Signing secrets of Lemon Squeezy's webhooks; a list."
     )
     lemonsqueezy_base_url: Web = Field(
-        default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is. Not used yet."
+        default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is."
     )
 
     binance_base_url: Web = Field(
