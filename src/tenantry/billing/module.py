@@ -6,6 +6,7 @@ from tenantry.kernel.module import Export, NavItem
 from tenantry.web import mark
 
 from .api import ROUTERS
+from .checks import check_payments
 from .claims import claim_of_proven
 from .figures import billing_figures
 from .jobs import JOBS
@@ -39,6 +40,7 @@ MODULE = Module(
     panels=[BILLING_PANEL],
     nav=[NavItem(mark("Billing"), "/billing", order=40, icon="card")],
     jobs=JOBS,
+    checks=[check_payments],
     loops=[work],
     handlers={UserProven: claim_of_proven, UserAddressChanged: claim_of_proven, **HANDLERS},
     figures=[billing_figures],
