@@ -21,6 +21,7 @@ from tenantry.testing.standins.billing import BillingStandIn
 from tenantry.testing.standins.billing_events import Sent
 
 DECLARATION = Path(__file__).with_name("selling_product.py")
+SECRET = "journeys-secret-of-forty-characters-0123456789"
 WAIT_SECONDS = 10.0
 UNSETTLED = "SELECT count(*) FROM billing_events WHERE status IN ('received', 'waiting')"
 DEAD = "SELECT event, last_error FROM billing_events WHERE status = 'dead'"
@@ -68,6 +69,20 @@ def post(server: Server, events: list[Sent], *, shuffled: int | None = None) -> 
 
 
 @contextmanager
+def selling_twice(database: TestDatabase, folder: Path) -> Iterator[tuple[BillingStandIn, Callable[[], Any]]]:
+    """The provider, and what starts one server after another on one database, each in a `with` block."""
+    with start_billing(product) as shop:
+
+        def begin() -> Any:
+            own = folder / f"server-{time.monotonic_ns()}"
+            own.mkdir()
+            given = {"TENANTRY_DEMO_BILLING": shop.url, "TENANTRY_SECRET_KEYS": SECRET, **environment_of(database)}
+            return serve(own, str(DECLARATION), **given)
+
+        yield shop, begin
+
+
+@contextmanager
 def selling(database: TestDatabase, folder: Path) -> Iterator[Sale]:
     """Run the product until the block ends."""
     with (
@@ -77,14 +92,14 @@ def selling(database: TestDatabase, folder: Path) -> Iterator[Sale]:
         yield Sale(server, shop, database)
 
 
-def asked(database: TestDatabase, sql: str) -> list[tuple[Any, ...]]:
-    """Rows as they stand in the database, past the server."""
+def asked(database: TestDatabase, sql: str, *, by: str | None = None) -> list[tuple[Any, ...]]:
+    """Rows as they stand in the database, past the server. `by`: the address of another login on PostgreSQL."""
     if database.owner_url is None:
-        with closing(sqlite3.connect(database.api_url.removeprefix("sqlite:///"), timeout=10)) as file:
+        with closing(sqlite3.connect(database.api_url.removeprefix("sqlite:///"), timeout=10)) as file, file:
             return file.execute(sql).fetchall()
 
     async def fetch() -> list[tuple[Any, ...]]:
-        connection = await asyncpg.connect(database.owner_url)
+        connection = await asyncpg.connect(by or database.owner_url)
         try:
             return [tuple(row) for row in await connection.fetch(sql)]
         finally:

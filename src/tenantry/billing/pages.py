@@ -103,7 +103,9 @@ async def change_plan(
     except _REFUSED as problem:
         return await _billing_page(ctx, request, problem=problem, asked={"wish": wish, "proration": proration})
     # A change of plan does not take a cancellation back.
-    return _back("cancelled" if is_free else "changed")
+    if not is_free:
+        return _back("changed")
+    return _back("cancelled" if held.subscription.cancel_at else "ended")
 
 
 @router.post("/billing/subscriptions/{subscription_id}/cancel")

@@ -47,7 +47,7 @@ def sync_billing(
         if not found:
             raise Failure(
                 "No payment provider can be asked.",
-                "`tenantry check` names what is not set. A demo's is TENANTRY_DEMO_BILLING, the address that it printed.",
+                "Set its key, see docs/settings.md. A demo's is TENANTRY_DEMO_BILLING, the address that it printed.",
             )
         return [await operating.sync(ctx, one, dry_run=dry_run) for one in found]
 
