@@ -21,7 +21,7 @@ from .errors import (
     SubscribedAlready,
     SubscriptionNotFound,
 )
-from .links import web_link
+from .links import receipt_of
 from .overview import Overview, overview
 from .pricing import Pricing
 from .providers import BillingProviders
@@ -97,12 +97,15 @@ async def change_plan(
 ) -> Response:
     """Change the plan, or its price."""
     plan, _, lookup = wish.partition(":")
-    settled = PRORATIONS.get(proration)
+    settled, is_free = PRORATIONS.get(proration), ctx.product.plan(plan).is_free
     try:
         held = await actions.change_plan(ctx, subscription_id, plan, lookup=lookup or None, proration=settled)
     except _REFUSED as problem:
         return await _billing_page(ctx, request, problem=problem, asked={"wish": wish, "proration": proration})
-    return _back("cancelled" if held.subscription.cancel_at else "changed")
+    # A change of plan does not take a cancellation back.
+    if not is_free:
+        return _back("changed")
+    return _back("cancelled" if held.subscription.cancel_at else "ended")
 
 
 @router.post("/billing/subscriptions/{subscription_id}/cancel")
@@ -167,7 +170,7 @@ async def _billing_page(
         is_configured=next(iter(ctx.port(BillingProviders)), None) is not None,
         has_customer=_has_customer(seen),
         proration=ctx.product.billing.proration if ctx.product.billing else "prorate",
-        payments=[(one, web_link(one.receipt_url)) for one in paid[:ROWS_MAX]],
+        payments=[(one, receipt_of(ctx, one)) for one in paid[:ROWS_MAX]],
         number=number,
         has_more=len(paid) > ROWS_MAX,
         refusal=_sentence(request, problem),

@@ -26,7 +26,7 @@ SHOWN_MAX = 50
 
 @app.callback()
 def _billing() -> None:
-    """Bring billing in line with the providers, and look at their events."""
+    """Payments: compare with the providers, look at their events, give purchases to their owners."""
 
 
 @app.command("sync")
@@ -37,15 +37,18 @@ def sync_billing(
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
     json: JSON = False,
 ) -> None:
-    """List all that the providers have, say what differs here, and repair it. Run again, nothing differs.
+    """Compare everything at the providers with the database, say what differs, and bring the database in line.
 
-    Every night the server does so by itself.
+    The server does so by itself once a day. Nothing is changed at the providers.
     """
 
     async def run(ctx: Context) -> list[Report]:
         found = operating.configured(ctx, provider)
         if not found:
-            raise Failure("No payment provider can be asked.", "Set its key; `tenantry check` names the setting.")
+            raise Failure(
+                "No payment provider can be asked.",
+                "Set its key, see docs/settings.md. A demo's is TENANTRY_DEMO_BILLING, the address that it printed.",
+            )
         return [await operating.sync(ctx, one, dry_run=dry_run) for one in found]
 
     reports = _run(product, run)
@@ -53,8 +56,8 @@ def sync_billing(
         as_json({"dry_run": dry_run, "providers": [_report(one) for one in reports]})
         return
     for one in reports:
-        seen = ", ".join(f"{count} {kind}s" for kind, count in sorted(one.seen.items())) or "nothing"
-        plain(f"{one.provider}: {seen}; {len(one.drift)} {'differ' if dry_run else 'differed, repaired'}.")
+        seen = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(one.seen.items()))
+        plain(f"{one.provider} has {seen or 'nothing'}. {_differing(len(one.drift), dry_run=dry_run)}")
         for drift in one.drift[:SHOWN_MAX]:
             plain(f"    {drift.kind} {drift.external_id}: {drift.difference}")
         if len(one.drift) > SHOWN_MAX:
@@ -69,7 +72,7 @@ def list_events(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to show.")] = 20,
     json: JSON = False,
 ) -> None:
-    """Count the events by how they stand, and show the newest with their ids and what kept them from being done.
+    """Show what the providers told: how many events are in which state, and the newest with their ids and errors.
 
     A dead one has failed twelve times. `tenantry billing replay` lets it be tried again.
     """
@@ -84,6 +87,8 @@ def list_events(
         plain(f"{each.id}  {each.provider}  {each.event}  {each.object_id or '-'}  {each.status}")
         if each.last_error:
             plain(f"    after {each.attempts} attempts: {each.last_error}")
+    if not page:
+        plain("No such events." if status else "No provider has told of anything yet.")
 
 
 @app.command("replay")
@@ -93,10 +98,10 @@ def replay_event(
     ] = None,
     product: Annotated[str, typer.Option(help="The product: a Python file or a blueprint.")] = DEFAULT,
     *,
-    dead: Annotated[bool, typer.Option("--dead", help="All that died.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="All dead ones.")] = False,
     json: JSON = False,
 ) -> None:
-    """Let an event be worked on again, whatever became of it: what it names is read from the provider once more."""
+    """Work on an event again, whatever became of it: what it is about is read from the provider once more."""
     if (event is None) != dead:
         raise Failure("Name one event, or say --dead.", "See `tenantry billing events --status dead`.")
 
@@ -114,7 +119,7 @@ def replay_event(
 
 @app.command("unlinked")
 def list_unlinked(product: Product = DEFAULT, *, json: JSON = False) -> None:
-    """Show the purchases that are nobody's: made outside of this product, by an address that nobody here has proven."""
+    """Show purchases without an owner: made outside of this product, with an address that nobody here has proven."""
     found = _run(product, operating.unlinked)
     if json:
         keys = ("id", "provider", "external_id", "customer", "email", "plan", "status")
@@ -123,7 +128,7 @@ def list_unlinked(product: Product = DEFAULT, *, json: JSON = False) -> None:
     for one in found:
         plain(f"{one.id}  {one.provider}  {one.external_id}  {one.plan or '-'}  {one.status}  {one.email or '-'}")
     if not found:
-        plain("Every purchase is somebody's.")
+        plain("Every purchase has its owner.")
 
 
 @app.command("claim")
@@ -134,7 +139,7 @@ def claim_purchase(
     *,
     reason: Annotated[str, typer.Option(help="Why, for the audit log.")],
 ) -> None:
-    """Give a purchase that is nobody's to a person."""
+    """Give a purchase without an owner to a person."""
 
     async def run(ctx: Context) -> object:
         return await operating.claim(ctx, subscription, email, reason=reason)
@@ -157,6 +162,12 @@ def _run(product: str, action: Callable[[Context], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except Problem as problem:
         raise Failure(problem.detail or problem.title, "What was done until then stays; try again.") from problem
+
+
+def _differing(count: int, *, dry_run: bool) -> str:
+    if not count:
+        return "All of it is the same here."
+    return f"{count} {'is' if count == 1 else 'are'} different here." if dry_run else f"{count} repaired here."
 
 
 def _report(one: Report) -> dict[str, Any]:

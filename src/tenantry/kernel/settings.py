@@ -153,15 +153,25 @@ class Settings(BaseSettings):
     demo_billing: Web | None = Field(
         default=None, description="Address of a stand-in payment provider on this machine; development only."
     )
-    stripe_api_key: Secret | None = Field(default=None, description="Key of the Stripe API.")
-    stripe_webhook_secret: Secrets = Field(default=(), description="Secrets that sign Stripe's webhooks; a list.")
+    stripe_api_key: Secret | None = Field(
+        default=None, description="Key of the Stripe API, live or test; see docs/billing.md."
+    )
+    stripe_webhook_secret: Secrets = Field(
+        default=(), description="Signing secrets of Stripe's webhooks, the old one too while it is replaced; a list."
+    )
     stripe_base_url: Web = Field(default="https://api.stripe.com", description="Where the Stripe API is.")
-    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API.")
-    polar_webhook_secret: Secrets = Field(default=(), description="Secrets that sign Polar's webhooks; a list.")
-    polar_base_url: Web = Field(default="https://api.polar.sh", description="Where the Polar API is.")
-    lemonsqueezy_api_key: Secret | None = Field(default=None, description="Key of the Lemon Squeezy API.")
+    polar_access_token: Secret | None = Field(default=None, description="Token of the Polar API; see docs/billing.md.")
+    polar_webhook_secret: Secrets = Field(
+        default=(), description="Signing secrets of Polar's webhooks, whole as Polar shows them; a list."
+    )
+    polar_base_url: Web = Field(
+        default="https://api.polar.sh", description="Where the Polar API is; the sandbox is at another address."
+    )
+    lemonsqueezy_api_key: Secret | None = Field(
+        default=None, description="Key of the Lemon Squeezy API; see docs/billing.md."
+    )
     lemonsqueezy_webhook_secret: Secrets = Field(
-        default=(), description="Secrets that sign Lemon Squeezy's webhooks; a list."
+        default=(), description="Signing secrets of Lemon Squeezy's webhooks; a list."
     )
     lemonsqueezy_base_url: Web = Field(
         default="https://api.lemonsqueezy.com", description="Where the Lemon Squeezy API is."

@@ -111,8 +111,11 @@ async def test_a_payment_that_failed_is_told_with_its_grace_and_then_its_end(kit
         ({"status": "unpaid"}, "Unpaid"),
         ({"status": "incomplete"}, "The first payment is outstanding"),
         ({"status": "paused"}, "It goes on when you resume it"),
-        ({"status": "active"}, "It is renewed Mar 28, 2026"),
+        ({"status": "active"}, "It is renewed on Mar 28, 2026"),
         ({"status": "canceled"}, "It is over."),
+        ({"status": "canceled"}, "In force now Free"),
+        ({"status": "paused"}, "The new plan is in force when you resume the subscription."),
+        ({"status": "unpaid"}, "The new plan is in force as soon as the payment is made."),
     ],
 )
 async def test_each_state_says_what_comes_next(kit, till, ada, changes, said):
@@ -140,7 +143,9 @@ async def test_cancel_and_resume(kit, till, ada):
     assert (done.status_code, done.headers["location"]) == (303, "/billing?done=cancelled")
     shown = await seen(ada, "/billing?done=cancelled")
     assert "The subscription was cancelled." in shown
-    assert "Your subscription will end" in shown
+    assert "It ends on " in shown
+    assert "Your subscription will end" not in shown
+    assert "Your subscription will end" in await seen(ada, "/billing")
     assert f"[{at}/resume]" in shown
     assert (await ada.post(f"{at}/resume")).headers["location"] == "/billing?done=resumed"
     assert (await ada.post(f"{at}/pause")).headers["location"] == "/billing?done=paused"
@@ -160,6 +165,11 @@ async def test_the_plan_is_changed_with_its_price_in_sight(kit, till, ada):
     assert "Change to Pro" in await seen(ada, "/pricing")
     ended = await ada.post(f"{at}/change", data={"wish": "free"})
     assert ended.headers["location"] == "/billing?done=cancelled"
+    assert '<option value="free"' not in (await ada.get("/billing")).text
+    # Another plan until then: the cancellation stands, and is not what was just done.
+    again = await ada.post(f"{at}/change", data={"wish": "pro:pro_year"})
+    assert again.headers["location"] == "/billing?done=changed"
+    assert "Your subscription will end" in await seen(ada, "/billing?done=changed")
 
 
 async def test_payments_with_receipts_and_refunds(kit, till, ada):

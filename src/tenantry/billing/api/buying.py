@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, StringConstraints
 
-from tenantry.kernel import Read, SignedIn, problems
+from tenantry.kernel import Context, Read, SignedIn, problems
 from tenantry.kernel.problems import Invalid, Unauthenticated
 
 from .. import actions
 from ..errors import ChangeRefused, CustomerUnknown, EmailUnproven, PlanNotForSale, SubscribedAlready
-from ..links import web_link
+from ..links import receipt_of
 from ..queries import reading
 from ..rows import Payment
 from ..snapshots import PaymentStatus, ProviderName, Reason
@@ -53,7 +53,7 @@ class PaymentEntry(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, payment: Payment) -> Self:
+    def of(cls, ctx: Context, payment: Payment) -> Self:
         """What its payer is told of a payment."""
         names = (
             "id", "provider", "status", "reason", "currency", "number", "paid_at", "period_start", "period_end",
@@ -63,7 +63,7 @@ class PaymentEntry(BaseModel):
             **{name: getattr(payment, name) for name in names},
             amount=payment.amount_minor,
             refunded=payment.refunded_minor,
-            receipt_url=web_link(payment.receipt_url),
+            receipt_url=receipt_of(ctx, payment),
         )
 
 
@@ -95,5 +95,5 @@ async def open_portal(ctx: SignedIn) -> Leads:
 async def list_payments(ctx: Read, limit: Limit = 50, cursor: UUID | None = None, offset: Offset = 0) -> PaymentList:
     """List the payments of who is signed in, with what was given back of them."""
     found = await reading.payments(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
-    shown = [PaymentEntry.of(one) for one in found[:limit]]
+    shown = [PaymentEntry.of(ctx, one) for one in found[:limit]]
     return PaymentList(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
