@@ -14,6 +14,7 @@ from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
 from tenantry.keys import KnownKeys
 from tenantry.product import Trials
+from tenantry.usage import Leases
 
 from . import queries
 from .errors import NoMoreExtensions, NoMoreTrials, PlanNotFree, TooManyTrials, TrialNotFound
@@ -75,6 +76,9 @@ async def convert(ctx: Context, workspace_id: UUID, *, plan: str | None = None) 
         if own is None or wanted != own.plan:
             _refuse_paid(ctx, own.plan if own else None, wanted)
         await convert_trial(working, workspace, wanted, reason="the owner converted a trial", within_limit=True)
+    if own is not None:
+        # The keys that were the owner's before are on another plan, too.
+        forget(ctx, own.id)
     return await read(ctx, workspace_id)
 
 
@@ -109,7 +113,8 @@ async def _moving(ctx: Context, workspace_id: UUID) -> AsyncIterator[tuple[Conte
 
 
 def forget(ctx: Context, holder_id: UUID) -> None:
-    """Let this process ask anew about the keys of a holder: here at once, everywhere else within a second."""
+    """Let this process ask anew about the keys and quotas of a holder: at once, as others do within a second."""
+    ctx.port(Leases).expire(holder_id)
     if ctx.product.keys is not None:
         ctx.port(KnownKeys).forget(holder_id)
 
