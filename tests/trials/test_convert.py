@@ -67,6 +67,19 @@ async def test_keys_work_on_and_take_their_calls_along(kit, ada, program):
     assert (await ada.get("/v1/me/usage")).json()["plan"] == "club"
 
 
+async def test_the_owners_own_keys_are_on_the_new_plan_at_once(kit, ada, program):
+    """In the process that did it, though no notice of it has come by: they were remembered as on the plan before."""
+    own = (await ada.post("/v1/keys", json={"label": "mine"})).json()
+    for _ in range(3):
+        made = await begin(ada)
+        for plan in ("club", "free"):
+            assert await call(program, own) in {"free", "club", "usage.quota_exceeded"}
+            assert await move(ada, made, "convert", plan=plan) == (200, "converted")
+            answer = await program.get("/v1/work", headers={"X-API-Key": own["secret"]})
+            assert answer.json()["plan"] == plan
+            made = await begin(ada)
+
+
 async def test_a_call_noted_before_and_written_after_is_not_lost(kit, ada, program):
     made = await begin(ada)
     key = await give_key(ada, made)

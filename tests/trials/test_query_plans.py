@@ -25,6 +25,7 @@ SERVED = {
     "keys of a page": (queries._pages["active"], "api_keys"),
     "one": (queries._one, "trial_workspaces"),
     "count the active ones": (queries._active, "trial_workspaces"),
+    "count all of an owner": (queries._started, "trial_workspaces"),
     "lock": (queries._lock, "trial_workspaces"),
     "extend": (queries._extend, "trial_workspaces"),
     **{f"end, {status}": (one, "trial_workspaces") for status, one in queries._ends.items()},

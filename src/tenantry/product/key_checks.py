@@ -71,8 +71,9 @@ def _check_trials(product: Product, trials: Trials) -> Iterator[Finding]:
         if (name or field == "plan") and name not in product.order:
             yield error(f"trials.{field}", f'There is no plan "{name}".', choose(name, product.order))
     yield from _check_length("trials.length", trials.length, LENGTH_MIN, LENGTH_MAX)
-    if trials.most is not None and (not is_count(trials.most) or trials.most < 1):
-        yield error("trials.most", f"{trials.most!r} is not a whole number above 0.", "Write 1 or more, or None.")
+    for field, count in (("most", trials.most), ("ever", trials.ever)):
+        if count is not None and (not is_count(count) or count < 1):
+            yield error(f"trials.{field}", f"{count!r} is not a whole number above 0.", "Write 1 or more, or None.")
     if trials.extensions is not None and (not is_count(trials.extensions) or trials.extensions < 0):
         yield error(
             "trials.extensions", f"{trials.extensions!r} is not a whole number from 0.", "Write 0 or more, or None."

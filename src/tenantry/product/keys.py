@@ -64,6 +64,8 @@ class Trials:
     - `enterprise_plan`: the same of the tier "enterprise"; without one, `plan`.
     - `length`: how long a trial lasts from its beginning, and how long it is extended by.
     - `most`: how many active workspaces a person may have at a time; None, any number.
+    - `ever`: how many a person may start in all, also those that are over; None, any number. Each one begins with the
+      whole quota of its plan: who may start any number, one after the other, has as much as they care to ask for.
     - `extensions`: how often the owner may extend one, by up to `length` each time; None, as often as they like.
     - `reminders`: how long before its end the owner is told by mail.
     """
@@ -73,6 +75,7 @@ class Trials:
     enterprise_plan: str = ""
     length: timedelta = timedelta(days=14)
     most: int | None = None
+    ever: int | None = None
     extensions: int | None = 1
     reminders: Sequence[timedelta] = (timedelta(days=3), timedelta(days=1))
 

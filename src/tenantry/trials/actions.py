@@ -14,9 +14,10 @@ from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
 from tenantry.keys import KnownKeys
 from tenantry.product import Trials
+from tenantry.usage import Leases
 
 from . import queries
-from .errors import NoMoreExtensions, PlanNotFree, TooManyTrials, TrialNotFound
+from .errors import NoMoreExtensions, NoMoreTrials, PlanNotFree, TooManyTrials, TrialNotFound
 from .moves import cancel_trial, convert_trial, extend_trial, lock_active
 from .rows import Listed, Tier, Workspace
 from .slugs import candidates
@@ -25,13 +26,13 @@ from .slugs import candidates
 async def start(ctx: Context, name: str, *, tier: Tier = "standard") -> Listed:
     """A new workspace of the signed-in person with its holder, on the tier's plan until its end.
 
-    Raises `TooManyTrials` (409) when the person has as many active ones as the product allows.
+    Raises `NoMoreTrials` (409) when the person has started as many as the product allows, and `TooManyTrials` (409)
+    when as many are active.
     """
     trials = declared(ctx)
     owner = ctx.user_id
     async with ctx.service() as working:
-        if trials.most is not None:
-            await _refuse_more(working, trials.most)
+        await _refuse_more(working, trials)
         made = await _add(working, name, tier, trials.length)
         holder = await open_for_workspace(
             working, made.id, owner_id=owner, plan=trials.plan_of(tier), ends_at=made.expires_at
@@ -75,6 +76,9 @@ async def convert(ctx: Context, workspace_id: UUID, *, plan: str | None = None) 
         if own is None or wanted != own.plan:
             _refuse_paid(ctx, own.plan if own else None, wanted)
         await convert_trial(working, workspace, wanted, reason="the owner converted a trial", within_limit=True)
+    if own is not None:
+        # The keys that were the owner's before are on another plan, too.
+        forget(ctx, own.id)
     return await read(ctx, workspace_id)
 
 
@@ -109,16 +113,26 @@ async def _moving(ctx: Context, workspace_id: UUID) -> AsyncIterator[tuple[Conte
 
 
 def forget(ctx: Context, holder_id: UUID) -> None:
-    """Let this process ask anew about the keys of a holder: here at once, everywhere else within a second."""
+    """Let this process ask anew about the keys and quotas of a holder: at once, as others do within a second."""
+    ctx.port(Leases).expire(holder_id)
     if ctx.product.keys is not None:
         ctx.port(KnownKeys).forget(holder_id)
 
 
-async def _refuse_more(ctx: Context, most: int) -> None:
+async def _refuse_more(ctx: Context, trials: Trials) -> None:
+    if trials.most is None and trials.ever is None:
+        return
     await queries.lock_owner(ctx.db, ctx.user_id)
-    active = await queries.active(ctx.db, ctx.user_id)
-    if active >= most:
-        raise TooManyTrials(f"You have {active} active trials, and {most} are allowed.", most=most, active=active)
+    # First what waiting or cancelling does not help with.
+    if trials.ever is not None:
+        started = await queries.started(ctx.db, ctx.user_id)
+        if started >= trials.ever:
+            raise NoMoreTrials(ever=trials.ever, started=started)
+    if trials.most is not None:
+        active = await queries.active(ctx.db, ctx.user_id)
+        if active >= trials.most:
+            told = f"You have {active} active trials, and {trials.most} are allowed."
+            raise TooManyTrials(told, most=trials.most, active=active)
 
 
 async def _add(ctx: Context, name: str, tier: Tier, length: timedelta) -> Workspace:

@@ -28,7 +28,7 @@ from tenantry.usage import LimitReached
 from tenantry.web import CrossSiteRefused, mark
 
 from . import actions, queries
-from .errors import NoMoreExtensions, PlanNotFree, TooManyTrials, TrialNotActive, TrialNotFound
+from .errors import NoMoreExtensions, NoMoreTrials, PlanNotFree, TooManyTrials, TrialNotActive, TrialNotFound
 from .rows import Listed, State, Tier
 
 router = APIRouter(prefix="/v1/trials", tags=["trials"])
@@ -133,7 +133,9 @@ async def list_trials(
     return TrialList(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
 
 
-@router.post("", status_code=201, responses=problems(CrossSiteRefused, Invalid, TooManyTrials, Unauthenticated))
+@router.post(
+    "", status_code=201, responses=problems(CrossSiteRefused, Invalid, NoMoreTrials, TooManyTrials, Unauthenticated)
+)
 async def start_trial(body: StartTrial, ctx: SignedIn) -> Trial:
     """Start a trial."""
     return Trial.of(ctx, await actions.start(ctx, body.name, tier=body.tier))

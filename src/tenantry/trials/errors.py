@@ -15,6 +15,12 @@ class TooManyTrials(Problem):
     code, status = "trials.too_many", 409
 
 
+class NoMoreTrials(Problem):
+    """You have started as many trial workspaces as a person may."""
+
+    code, status = "trials.no_more", 409
+
+
 class TrialNotActive(Problem):
     """This trial is not active any more, so it can be neither extended nor cancelled nor converted."""
 

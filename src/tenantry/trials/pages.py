@@ -16,7 +16,7 @@ from tenantry.web import gettext, mark, page
 
 from . import actions, queries
 from .api import workspace_name
-from .errors import NoMoreExtensions, PlanNotFree, TooManyTrials, TrialNotActive
+from .errors import NoMoreExtensions, NoMoreTrials, PlanNotFree, TooManyTrials, TrialNotActive
 from .rows import Listed
 
 ROWS_MAX = 20
@@ -51,7 +51,7 @@ async def start_trial(
         return await _list_page(ctx, request, asked=asked, error=str(refused), status=422)
     try:
         made = await actions.start(ctx, checked, tier="enterprise" if tier == "enterprise" else "standard")
-    except TooManyTrials as problem:
+    except (NoMoreTrials, TooManyTrials) as problem:
         return await _list_page(ctx, request, asked=asked, problem=problem, status=problem.status)
     return _back(made.workspace.id, "started")
 

@@ -102,6 +102,7 @@ _add = statement(
 # Who starts another one meanwhile waits here.
 _lock_owner = statement(select(Holders.id).where(Holders.user_id == param("owner")).with_for_update(key_share=True))
 _active = statement(select(func.count()).select_from(TrialWorkspaces).where(_of_owner, _is_active))
+_started = statement(select(func.count()).select_from(TrialWorkspaces).where(_of_owner))
 
 _lock = statement(select(*_COLUMNS).where(_this).with_for_update(), Workspace)
 _extend = statement(
@@ -186,6 +187,12 @@ async def lock_owner(db: Unit, owner: UUID) -> None:
 async def active(db: Unit, owner: UUID) -> int:
     """How many active workspaces a person has."""
     found: int = await db.one(_active, owner=owner)
+    return found
+
+
+async def started(db: Unit, owner: UUID) -> int:
+    """How many workspaces a person has started, those that are over too."""
+    found: int = await db.one(_started, owner=owner)
     return found
 
 
