@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.routing import APIRoute, request_response
+from msgspec.structs import replace
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -93,7 +94,9 @@ def _once(route: APIRoute) -> Handler:
 async def _reserved(ctx: Context, wanted: Asked, *, again: bool) -> Claim | Answer:
     """The key for this request, in a unit of its own, or the answer of the request that had it before."""
     lease = new_id()
-    async with ctx.service(single=True) as working:
+    # What is written here is not the endpoint's.
+    apart = replace(ctx, once=None)
+    async with apart.service(single=True) as working:
         key = await queries.reserve(
             working.db,
             again=again,
