@@ -22,6 +22,7 @@ from tenantry.kernel.figures import Figure
 from tenantry.kernel.frame import FrameOptions
 from tenantry.kernel.health import Metrics, health_router
 from tenantry.kernel.http import Frame
+from tenantry.kernel.idempotency import PROBLEMS, is_creating, remember_answers
 from tenantry.kernel.logs import access_log
 from tenantry.kernel.notices import Notices
 from tenantry.kernel.problem_handlers import install_problem_handlers
@@ -199,6 +200,9 @@ def _add_routes(app: FastAPI, runtime: Runtime, modules: Sequence[Module]) -> No
             route.include_in_schema = route.include_in_schema and id(route) not in pages
             # What the frame and the parser may answer to any request, beside the route's own word.
             common = dict.fromkeys((*problems_of(route.dependant, runtime.resolvers), *COMMON_PROBLEMS))
+            if is_creating(route):
+                remember_answers(route)
+                common.update(dict.fromkeys(PROBLEMS))
             route.responses = with_common(route.responses, common, known)
 
 

@@ -7,6 +7,7 @@ from tenantry.holders.module import MODULE as HOLDERS
 from tenantry.identity.module import MODULE as IDENTITY
 from tenantry.kernel import Module
 from tenantry.kernel.attempts import forget_attempts
+from tenantry.kernel.idempotency import forget_keys
 from tenantry.kernel.jobs import forget_finished
 from tenantry.kernel.mail import DELIVER, forget_sent
 from tenantry.kernel.module import Job
@@ -24,6 +25,7 @@ KERNEL = Module(
         Job("jobs.forget_finished", forget_finished, every=timedelta(hours=1)),
         Job("mail.forget_sent", forget_sent, every=timedelta(hours=1)),
         Job("attempts.forget", forget_attempts, every=timedelta(hours=1)),
+        Job("idempotency.forget", forget_keys, every=timedelta(hours=1)),
         Job("notices.forget", forget_notices, every=timedelta(hours=1)),
     ],
     figures=[notice_figures],
@@ -37,6 +39,7 @@ KERNEL = Module(
         "jobs": "claims and settles everybody's jobs",
         "mail": "reads the mail it delivers",
         "attempts": "counts for strangers",
+        "idempotency": "keeps what was answered to a key, which nobody may read past the request that brings the key",
         "retention": "deletes what was kept long enough, whosever it was",
     },
 )

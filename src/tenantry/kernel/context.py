@@ -90,6 +90,8 @@ Asking = TypeVar("Asking", bound=Callable[..., Any])
 
 STRANGER = Actor("anonymous")
 SYSTEM = Actor("system")
+WROTE = "kernel.wrote"
+"""In `Context.once`: a unit that writes was committed for this request."""
 # Beside what an author's own application keeps in the scope's state.
 _RESOLVED = "tenantry.context"
 
@@ -161,7 +163,7 @@ class Context(msgspec.Struct, frozen=True):
     async def unit(self, *, writes: bool = True) -> AsyncIterator["Context"]:
         """A short unit of work as the actor; commits at the end, rolls back on any exception."""
         unit = self.runtime.api.unit(identity_of(self.actor), writes=writes)
-        async with _working(unit):
+        async with _working(unit, self.once):
             yield self._with(unit)
 
     def reading(self) -> "Context":
@@ -175,7 +177,7 @@ class Context(msgspec.Struct, frozen=True):
         `single`: it writes with one statement, which commits by itself and is not taken back; see `Unit`.
         """
         unit = self.runtime.service.unit(SERVICE, writes=writes, single=single)
-        async with _working(unit):
+        async with _working(unit, self.once):
             yield self._with(unit)
 
     def session(self) -> AbstractAsyncContextManager["AsyncSession"]:
@@ -277,7 +279,7 @@ def _user_agent(scope: Scope) -> str | None:
 
 
 @asynccontextmanager
-async def _working(unit: Unit) -> AsyncIterator[None]:
+async def _working(unit: Unit, once: set[object] | None) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
@@ -285,6 +287,8 @@ async def _working(unit: Unit) -> AsyncIterator[None]:
         raise
     if unit.writes:
         await unit.commit()
+        if once is not None:
+            once.add(WROTE)
     else:
         await unit.rollback()
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from .context import Context, asking, open_context
+from .idempotency import claimed, settling
 from .problems import PersonNeeded, Unauthenticated
 
 Open = Annotated[Context, Depends(open_context, scope="function")]
@@ -41,16 +42,22 @@ async def _read(request: Request) -> Context:
     return (await _signed_in(request)).reading()
 
 
+@settling
 @asking("people")
 async def _write(request: Request) -> AsyncGenerator[Context]:
     async with (await _signed_in(request)).unit() as working:
         yield working
+        if (claim := claimed(request.scope)) is not None:
+            await claim.settle(working)
 
 
+@settling
 @asking("people")
 async def _service(request: Request) -> AsyncGenerator[Context]:
     async with (await _signed_in(request)).service() as working:
         yield working
+        if (claim := claimed(request.scope)) is not None:
+            await claim.settle(working)
 
 
 # scope="function": the unit commits before the answer is sent, and rolls back when it cannot be serialised.

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tenantry.holders import PlanUnknown
 from tenantry.kernel import Context, Read, SignedIn, problems
+from tenantry.kernel.idempotency import creates
 from tenantry.kernel.problems import Invalid, Unauthenticated
 from tenantry.keys import revoke
 from tenantry.keys.workspaces import (
@@ -148,6 +149,7 @@ async def read_trial(trial_id: UUID, ctx: Read) -> Trial:
 
 
 @router.post("/{trial_id}/extend", responses=problems(*_MOVE, NoMoreExtensions))
+@creates
 async def extend_trial(trial_id: UUID, ctx: SignedIn, body: ExtendTrial | None = None) -> Trial:
     """Put the end of an active trial off, as often as the product allows."""
     return Trial.of(ctx, await actions.extend(ctx, trial_id, days=body.days if body else None))
@@ -160,6 +162,7 @@ async def cancel_trial(trial_id: UUID, ctx: SignedIn) -> Trial:
 
 
 @router.post("/{trial_id}/convert", responses=problems(*_MOVE, LimitReached, PlanNotFree, PlanUnknown))
+@creates
 async def convert_trial(trial_id: UUID, ctx: SignedIn, body: ConvertTrial | None = None) -> Trial:
     """Take over an active trial's keys, with the calls made with them, onto one's own plan."""
     return Trial.of(ctx, await actions.convert(ctx, trial_id, plan=body.plan if body else None))

@@ -10,7 +10,7 @@ from tenantry.kernel.problems import all_problems
 
 from .tree import Finding
 
-OF_KERNEL = frozenset({"database", "health", "internal", "request"})
+OF_KERNEL = frozenset({"database", "health", "idempotency", "internal", "request"})
 """Kernel is no word for a reader; its problems are named after what they are about."""
 
 

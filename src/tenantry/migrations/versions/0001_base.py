@@ -291,6 +291,50 @@ def upgrade() -> None:
         batch_op.create_index("ix_billing_locks_leased_until", ["leased_until"], unique=False)
 
     op.create_table(
+        "idempotency_keys",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="in_progress", nullable=False),
+        sa.Column("lease", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'done') = (answer IS NOT NULL)", name=op.f("ck_idempotency_keys_answered_when_done")
+        ),
+        sa.CheckConstraint("actor_kind IN ('user', 'holder')", name=op.f("ck_idempotency_keys_actor_kind_known")),
+        sa.CheckConstraint("status IN ('in_progress', 'done')", name=op.f("ck_idempotency_keys_status_known")),
+        sa.CheckConstraint("length(key_hash) BETWEEN 32 AND 32", name=op.f("ck_idempotency_keys_key_hash_length")),
+        sa.CheckConstraint(
+            "length(request_hash) BETWEEN 32 AND 32", name=op.f("ck_idempotency_keys_request_hash_length")
+        ),
+        sa.CheckConstraint("length(route) BETWEEN 1 AND 1000", name=op.f("ck_idempotency_keys_route_length")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_keys")),
+        sa.UniqueConstraint(
+            "actor_kind", "actor_id", "key_hash", name=op.f("uq_idempotency_keys_actor_kind_actor_id_key_hash")
+        ),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_keys_ends_at", ["ends_at"], unique=False)
+
+    op.create_table(
         "jobs",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -1437,6 +1481,29 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "CREATE TRIGGER idempotency_keys_touch BEFORE UPDATE ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON idempotency_keys FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT (id, actor_id, lease, status) ON idempotency_keys TO authenticated",
+        "CREATE POLICY idempotency_keys_authenticated_select ON idempotency_keys FOR SELECT TO authenticated USING (idempotency_keys.actor_id = (select tenantry.uid()))",
+        "GRANT UPDATE (status, answer) ON idempotency_keys TO authenticated",
+        "CREATE POLICY idempotency_keys_authenticated_update ON idempotency_keys FOR UPDATE TO authenticated USING (idempotency_keys.actor_id = (select tenantry.uid())) WITH CHECK (idempotency_keys.actor_id = (select tenantry.uid()))",
+        "GRANT SELECT ON idempotency_keys TO service_role",
+        "CREATE POLICY idempotency_keys_service_role_select ON idempotency_keys FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON idempotency_keys TO service_role",
+        "CREATE POLICY idempotency_keys_service_role_insert ON idempotency_keys FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON idempotency_keys TO service_role",
+        "CREATE POLICY idempotency_keys_service_role_update ON idempotency_keys FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON idempotency_keys TO service_role",
+        "CREATE POLICY idempotency_keys_service_role_delete ON idempotency_keys FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER idempotency_keys_touch AFTER UPDATE ON idempotency_keys FOR EACH ROW BEGIN UPDATE idempotency_keys SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER jobs_touch BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE jobs ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE jobs FORCE ROW LEVEL SECURITY",
@@ -2100,6 +2167,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_finished_at")
 
     op.drop_table("jobs")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_idempotency_keys_ends_at")
+
+    op.drop_table("idempotency_keys")
     with op.batch_alter_table("billing_locks", schema=None) as batch_op:
         batch_op.drop_index("ix_billing_locks_leased_until")
 
