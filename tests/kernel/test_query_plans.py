@@ -15,6 +15,8 @@ from tenantry.identity.models import Users
 from tenantry.kernel import new_id
 from tenantry.kernel.database import statement
 from tenantry.kernel.database.units import Identity
+from tenantry.kernel.idempotency import queries as idempotency
+from tenantry.kernel.idempotency.models import IdempotencyKeys
 from tenantry.kernel.jobs import queries as jobs
 from tenantry.kernel.jobs.models import Jobs
 from tenantry.kernel.mail import queries as mails
@@ -38,6 +40,11 @@ SERVED: dict[str, tuple[Any, str, Role]] = {
     "the newest mails": (mails._latest, "mails", Role.SERVICE),
     "settle a mail": (mails._settle, "mails", Role.SERVICE),
     "forget mails": (mails.EXPIRED.statement, "mails", Role.SERVICE),
+    "what is kept of a key": (idempotency._kept, "idempotency_keys", Role.SERVICE),
+    "keep an answer": (idempotency._settle, "idempotency_keys", Role.SERVICE),
+    "keep an answer, as the user": (idempotency._settle, "idempotency_keys", Role.AUTHENTICATED),
+    "give a key free": (idempotency._release, "idempotency_keys", Role.SERVICE),
+    "forget keys": (idempotency.EXPIRED.statement, "idempotency_keys", Role.SERVICE),
     "a holder by its user": (holders._by_user, "holders", Role.SERVICE),
     "a holder by its id": (holders._by_id, "holders", Role.SERVICE),
     "set a plan": (holders._set_plan, "holders", Role.SERVICE),
@@ -78,7 +85,7 @@ GIVEN = {
     "reservation": UUID(int=7), "was": "held", "becomes": "settled", "counts": 1, "gauge": "storage", "by": -1,
     "from_leased": 1, "from_used": 0, "actual": 1, "percents": [{"percent": 80}], "granted": None, "new_plan": "free",
     "new_plan_source": "billing", "new_plan_until": None, "new_plan_after": None, "new_period_start": None,
-    "new_period_end": None,
+    "new_period_end": None, "actor_kind": "user", "actor_id": MINE, "key_hash": bytes(32), "answer": "x",
 }  # fmt: skip
 
 
@@ -108,6 +115,11 @@ def rows_of(now: Any) -> dict[Any, list[dict[str, Any]]]:
             for n, one in enumerate(people)
         ],
         UsageGauges: [{"holder_id": one, "gauge": "storage", "value": 5} for one in people],
+        IdempotencyKeys: [
+            {"id": one, "actor_kind": "user", "actor_id": one, "key_hash": bytes(32), "route": "POST /v1/keys",
+             "request_hash": bytes(32), "lease": UUID(int=5), "leased_until": now, "ends_at": now - n * day / 100}
+            for n, one in enumerate(people)
+        ],
         Jobs: done,
         Mails: [
             {"id": new_id(), "recipient": f"{n}@a.com", "subject": "x", "text": "x", "sent_at": now - n * day / 100}

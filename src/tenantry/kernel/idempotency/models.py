@@ -18,7 +18,7 @@ class IdempotencyKeys(Touched, Base):
     __policy__ = Policy(
         authenticated=Rights(
             read=own("actor_id"),
-            read_columns=("id", "actor_id", "lease", "status"),
+            read_columns=("id", "actor_id", "lease", "status", "answer"),
             update=own("actor_id"),
             update_columns=("status", "answer"),
         )

@@ -1485,7 +1485,7 @@ def upgrade() -> None:
         "ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON idempotency_keys FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT SELECT (id, actor_id, lease, status) ON idempotency_keys TO authenticated",
+        "GRANT SELECT (id, actor_id, lease, status, answer) ON idempotency_keys TO authenticated",
         "CREATE POLICY idempotency_keys_authenticated_select ON idempotency_keys FOR SELECT TO authenticated USING (idempotency_keys.actor_id = (select tenantry.uid()))",
         "GRANT UPDATE (status, answer) ON idempotency_keys TO authenticated",
         "CREATE POLICY idempotency_keys_authenticated_update ON idempotency_keys FOR UPDATE TO authenticated USING (idempotency_keys.actor_id = (select tenantry.uid())) WITH CHECK (idempotency_keys.actor_id = (select tenantry.uid()))",
