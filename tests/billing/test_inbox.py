@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from billing.truth import SECRET, Event, subscription_of
-from tenantry.billing import operating
+from tenantry.billing import errors, operating
+from tenantry.billing.inbox import receive
+from tenantry.kernel.context import system_context
 from tenantry.testing import AppKit
 
 PATH = "/webhooks/fake"
@@ -105,3 +108,16 @@ async def test_an_event_needs_no_origin_and_takes_no_session(paying):
     del client.headers["origin"]
     headers = {**event.headers, "content-type": "application/json"}
     assert (await client.post(PATH, content=event.body, headers=headers)).status_code == 204
+
+
+async def test_403_the_test_mode_is_refused_in_production(paying):
+    happened = {"id": "evt_t", "kind": "customer", "at": "2026-03-14T12:00:00+00:00", "live": False}
+    event = paying.truth.signed(json.dumps({**happened, "object": {"external_id": "cus_1"}}).encode())
+    settings = paying.kit.runtime.settings.model_copy(update={"environment": "production"})
+    assert settings.is_production
+    there = system_context(replace(paying.kit.runtime, settings=settings))
+    with pytest.raises(errors.TestModeRefused):
+        await receive(there, "fake", event.body, event.headers)
+    assert await statuses(paying.kit) == {}
+    await paying.deliver(event)
+    assert await statuses(paying.kit) == {"received": 1}

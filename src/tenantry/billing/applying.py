@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -49,9 +50,9 @@ async def apply(
     for one in snapshots:
         match one:
             case ProductSnapshot():
-                await _product(ctx, provider, one, read_at or occurred_at or now)
+                is_sure = await _product(ctx, told, one, read_at or occurred_at or now) and is_sure
             case PriceSnapshot():
-                await _price(ctx, provider, one, read_at or occurred_at or now)
+                is_sure = await _price(ctx, told, one, read_at or occurred_at or now) and is_sure
             case CustomerSnapshot():
                 if one.is_deleted:
                     await owners.forget_customer(ctx.db, provider, one.external_id)
@@ -173,42 +174,42 @@ async def _payer(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> UUID | 
     )
 
 
-async def _product(ctx: Context, provider: ProviderName, one: ProductSnapshot, as_of: datetime) -> None:
-    written = await catalogue.put_product(
-        ctx.db,
-        new_id(),
-        provider=provider,
-        external_id=one.external_id,
-        name=one.name,
-        description=one.description,
-        is_active=one.is_active,
-        details=one.details,
-        fetched_at=as_of,
-    )
-    if written:
-        await _replan(ctx, await catalogue.prices_of_product(ctx.db, provider, one.external_id))
+async def _product(ctx: Context, told: Told, one: ProductSnapshot, as_of: datetime) -> bool:
+    known = {"provider": told.provider, "external_id": one.external_id}
+    given: dict[str, Any] = {
+        "name": one.name,
+        "description": one.description,
+        "is_active": one.is_active,
+        "details": one.details,
+        "fetched_at": as_of,
+    }
+    is_read = told.read_at is not None
+    if await catalogue.put_product(ctx.db, new_id(), is_read=is_read, **known, **given):
+        await _replan(ctx, await catalogue.prices_of_product(ctx.db, told.provider, one.external_id))
+        return True
+    return is_read or await catalogue.agrees_product(ctx.db, **known, **given)
 
 
-async def _price(ctx: Context, provider: ProviderName, one: PriceSnapshot, as_of: datetime) -> None:
-    await catalogue.know_product(ctx.db, new_id(), provider=provider, external_id=one.product)
-    written = await catalogue.put_price(
-        ctx.db,
-        new_id(),
-        provider=provider,
-        external_id=one.external_id,
-        product=one.product,
-        lookup=one.lookup,
-        amount_minor=one.amount,
-        currency=one.currency,
-        interval=one.interval,
-        interval_count=one.interval_count,
-        is_active=one.is_active,
-        details=one.details,
-        fetched_at=as_of,
-    )
-    stored = await catalogue.price(ctx.db, provider, one.external_id) if written else None
-    if stored is not None:
-        await _replan(ctx, [stored])
+async def _price(ctx: Context, told: Told, one: PriceSnapshot, as_of: datetime) -> bool:
+    await catalogue.know_product(ctx.db, new_id(), provider=told.provider, external_id=one.product)
+    known = {"provider": told.provider, "external_id": one.external_id}
+    given: dict[str, Any] = {
+        "product": one.product,
+        "lookup": one.lookup,
+        "amount_minor": one.amount,
+        "currency": one.currency,
+        "interval": one.interval,
+        "interval_count": one.interval_count,
+        "is_active": one.is_active,
+        "details": one.details,
+        "fetched_at": as_of,
+    }
+    is_read = told.read_at is not None
+    if await catalogue.put_price(ctx.db, new_id(), is_read=is_read, **known, **given):
+        stored = await catalogue.price(ctx.db, told.provider, one.external_id)
+        await _replan(ctx, [stored] if stored is not None else [])
+        return True
+    return is_read or await catalogue.agrees_price(ctx.db, **known, **given)
 
 
 async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice]) -> None:

@@ -1,7 +1,7 @@
 """What the contract needs of a provider's other side: what people and time do there."""
 
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -31,7 +31,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
     `is_dated`: the signature covers the time it was made. `keeps_misses`: it has a record of what it could not deliver.
     `repeats_pages`: one key opens one page. `untold`: fields of snapshots that its payloads tell otherwise.
-    `page_size`: how many a page of a list has at most, in the stand-in that is asked.
+    `page_size`: how many a page of a list has at most, in the stand-in that is asked. `names_holders`: what is read
+    says whom our checkout named; else events alone do. `customers_of_address`: what becomes of a second holder with an
+    address that is a customer's. `later`: proration that changes the plan with the next period. `pauses_later`: a pause
+    begins with the end of the period. `ends_at_once`: it can be cancelled before its period ends.
     """
 
     is_dated: bool = True
@@ -39,6 +42,11 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     repeats_pages: bool = True
     untold: frozenset[str] = frozenset()
     page_size: int = 100
+    names_holders: bool = True
+    customers_of_address: Literal["another", "one", "refused"] = "another"
+    later: frozenset[str] = frozenset()
+    pauses_later: bool = False
+    ends_at_once: bool = True
 
 
 class Rig(Protocol):

@@ -111,7 +111,11 @@ class BillingProvider(Protocol):
         """The address of a page of the provider's, to send the browser to; good for some minutes."""
 
     async def change(self, subscription: ExternalId, change: Change) -> list[Snapshot]:
-        """Change a subscription, and tell how it is then. Raises `ChangeRefused` with the provider's reason."""
+        """Change a subscription, and tell how it is then; what is so already stays so.
+
+        Raises `ChangeRefused` with the provider's reason, also for what has ended; where that is known,
+        `PlanNotForSale` and `SubscriptionNotFound`.
+        """
 
     async def aclose(self) -> None:
         """Close the connections."""

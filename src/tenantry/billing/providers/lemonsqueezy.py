@@ -152,7 +152,10 @@ class LemonSqueezyProvider:
         document = await self._api.document("subscriptions", known)
         if document is None:
             raise SubscriptionNotFound(internal="lemonsqueezy: there is no such subscription")
-        if at(document, "data", "attributes", "status") == "cancelled":
+        status = at(document, "data", "attributes", "status")
+        if status == "expired":
+            raise ChangeRefused(internal="lemonsqueezy: what has ended cannot be resumed")
+        if status == "cancelled":
             return {"cancelled": False}
         return None if at(document, "data", "attributes", "pause") is None else {"pause": None}
 

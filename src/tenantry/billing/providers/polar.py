@@ -259,6 +259,8 @@ def _customer(document: object) -> CustomerSnapshot:
 
 
 def _resuming(document: object) -> list[dict[str, Any]]:
+    if at(document, "status") in {"canceled", "incomplete_expired"}:
+        raise ChangeRefused(internal="polar: what has ended cannot be resumed")
     if at(document, "status") == "paused":
         return [{"resume": True}]
     scheduled = [key for key in ("cancel_at_period_end", "pause_at_period_end") if at(document, key) is True]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import le, lt
 from typing import Any
 from uuid import UUID
 
@@ -34,12 +35,22 @@ _product_insert = insert(Products).values(
     {name: param(name) for name in ("id", "provider", "external_id", *_PRODUCT)},
 )
 # `<=`: of two that were read in the same moment the later written is the later read, for readers take turns.
-_put_product = statement(
-    _product_insert.on_conflict_do_update(
-        index_elements=["provider", "external_id"],
-        set_={name: _product_insert.excluded[name] for name in _PRODUCT},
-        where=Products.fetched_at <= _product_insert.excluded.fetched_at,
+# Of what two payloads tell of one moment, neither is newer.
+_put_product = {
+    is_read: statement(
+        _product_insert.on_conflict_do_update(
+            index_elements=["provider", "external_id"],
+            set_={name: _product_insert.excluded[name] for name in _PRODUCT},
+            where=(le if is_read else lt)(Products.fetched_at, _product_insert.excluded.fetched_at),
+        )
     )
+    for is_read in (True, False)
+}
+_product = statement(
+    select(*(Products.__table__.c[name] for name in _PRODUCT)).where(
+        Products.provider == param("provider"), Products.external_id == param("external_id")
+    ),
+    lambda *values: dict(zip(_PRODUCT, values, strict=True)),
 )
 _know_product = statement(_product_insert.on_conflict_do_nothing(index_elements=["provider", "external_id"]))
 
@@ -55,12 +66,21 @@ _product_of = (
 _price_insert = insert(Prices).values(
     {name: param(name) for name in ("id", "provider", "external_id", *_PRICE[1:])} | {"product_id": _product_of}
 )
-_put_price = statement(
-    _price_insert.on_conflict_do_update(
-        index_elements=["provider", "external_id"],
-        set_={name: _price_insert.excluded[name] for name in _PRICE},
-        where=Prices.fetched_at <= _price_insert.excluded.fetched_at,
+_put_price = {
+    is_read: statement(
+        _price_insert.on_conflict_do_update(
+            index_elements=["provider", "external_id"],
+            set_={name: _price_insert.excluded[name] for name in _PRICE},
+            where=(le if is_read else lt)(Prices.fetched_at, _price_insert.excluded.fetched_at),
+        )
     )
+    for is_read in (True, False)
+}
+_price_row = statement(
+    select(Products.external_id, *(Prices.__table__.c[name] for name in _PRICE[1:]))
+    .join(Products, Products.id == Prices.product_id)
+    .where(Prices.provider == param("provider"), Prices.external_id == param("external_id")),
+    lambda *values: dict(zip(("product", *_PRICE[1:]), values, strict=True)),
 )
 
 _STORED = (
@@ -110,9 +130,15 @@ _retire_products, _retire_prices = (
 )
 
 
-async def put_product(db: Unit, product: UUID, **given: Any) -> bool:
-    """Write a product as it was at `fetched_at`; False when a later reading stands."""
-    return await db.run(_put_product, id=product, **given) == 1
+async def put_product(db: Unit, product: UUID, *, is_read: bool, **given: Any) -> bool:
+    """Write a product as it was at `fetched_at`; False when what stands is later, or told of the same moment."""
+    return await db.run(_put_product[is_read], id=product, **given) == 1
+
+
+async def agrees_product(db: Unit, provider: str, external_id: str, **given: Any) -> bool:
+    """Whether the product that stands is later than what is told of it, or the same."""
+    stands = await db.one_or_none(_product, provider=provider, external_id=external_id)
+    return _agrees(stands, given)
 
 
 async def know_product(db: Unit, product: UUID, *, provider: str, external_id: str) -> None:
@@ -127,9 +153,15 @@ async def know_product(db: Unit, product: UUID, *, provider: str, external_id: s
     await db.run(_know_product, id=product, provider=provider, external_id=external_id, **given)
 
 
-async def put_price(db: Unit, price: UUID, **given: Any) -> bool:
-    """Write a price of a product that is known, as it was at `fetched_at`; False when a later reading stands."""
-    return await db.run(_put_price, id=price, **given) == 1
+async def put_price(db: Unit, price: UUID, *, is_read: bool, **given: Any) -> bool:
+    """Write a price of a product that is known, as it was at `fetched_at`; False as in `put_product`."""
+    return await db.run(_put_price[is_read], id=price, **given) == 1
+
+
+async def agrees_price(db: Unit, provider: str, external_id: str, **given: Any) -> bool:
+    """As `agrees_product`."""
+    stands = await db.one_or_none(_price_row, provider=provider, external_id=external_id)
+    return _agrees(stands, given)
 
 
 async def price(db: Unit, provider: str, external_id: str) -> StoredPrice | None:
@@ -173,3 +205,7 @@ async def retire_unlisted(db: Unit, provider: str, *, before: datetime) -> int:
     """Take out of the offer what a whole listing, begun then, did not show."""
     given: dict[str, Any] = {"provider": provider, "before": before}
     return await db.run(_retire_products, **given) + await db.run(_retire_prices, **given)
+
+
+def _agrees(stands: Mapping[str, Any] | None, told: Mapping[str, Any]) -> bool:
+    return stands is not None and (stands["fetched_at"] > told["fetched_at"] or stands == told)

@@ -1,5 +1,6 @@
 """Webhooks of a stand-in: as they are signed, and as the network brings them."""
 
+import asyncio
 import http.client
 import json
 from collections.abc import Callable, Sequence
@@ -12,12 +13,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .faults import Faults
 from .server import StandIn
 
 TIMEOUT_SECONDS = 10.0
-MODES = frozenset({"busy_429", "broken_500", "garbage", "refused_401"})
+MODES = frozenset({"busy_429", "broken_500", "garbage", "refused_401", "hang"})
+HANG_SECONDS = 60.0
 GARBAGE = {"data": [], "items": {"id": []}, "pagination": "none", "meta": 7, "errors": [[]]}
 
 
@@ -74,20 +77,21 @@ class Seller:
         """What it answers."""
         raise NotImplementedError
 
-    def app(self, url: str) -> Starlette:
+    def app(self, url: str) -> ASGIApp:
         self.url = url
-        return Starlette(
-            routes=[
-                Route("/", self._about),
-                Route("/standin/act", self._act, methods=["POST"]),
-                *self._faults.routes(),
-                *self.routes(),
-            ]
-        )
+        own = [Route("/", self._about), Route("/standin/act", self._act, methods=["POST"]), *self._faults.routes()]
+        answering = Starlette(routes=[*own, *self.routes()])
+
+        async def hanging(scope: Scope, receive: Receive, send: Send) -> None:
+            if not scope["path"].startswith("/standin/") and self._faults.take("hang"):
+                await asyncio.sleep(HANG_SECONDS)
+            await answering(scope, receive, send)
+
+        return hanging
 
     def refusal(self, request: Request) -> Response | None:
         """The answer to a request that goes wrong before anything is done; None for one that does not."""
-        fault = self._faults.take(*MODES)
+        fault = self._faults.take(*MODES - {"hang"})
         if fault is not None and fault.mode == "busy_429":
             return JSONResponse({"error": "busy"}, 429, {"retry-after": fault.retry_after or "3"})
         if fault is not None and fault.mode == "broken_500":

@@ -31,7 +31,7 @@ def start_polar(
     """Start it; POLAR_KEY is its only token. `prices`: cents a month by the word that a price is found under.
 
     Acts: `pay` (checkout), `renew`, `fail`, `recover`, `end` (subscription), `refund` (order, amount), `archive`
-    (product), `stranger` (email: a customer made elsewhere), `miss` (event: its delivery failed).
+    (product), `stranger` (email: a customer made elsewhere), `miss` (event: its delivery failed), `lose` (all to come).
     """
     return SellerStandIn(_Polar(prices, secret, now or (lambda: datetime.now(UTC))), port)
 
@@ -137,12 +137,10 @@ class _Polar(PolarWorld):
             case {"product_id": product}:
                 if product not in self.kept["products"]:
                     return _invalid("product_id", "Product does not exist.")
-                other = self.kept["products"][product]
                 # `next_period` waits; it is told as what is to come.
                 is_later = wanted.get("proration_behavior") == "next_period"
-                amount = other["prices"][0]["price_amount"]
-                now = {"product_id": product, "prices": other["prices"], "amount": amount}
-                self.changed(known, **({"pending_update": {"product_id": product}} if is_later else now))
+                waiting = {"pending_update": {"product_id": product}}
+                self.changed(known, **(waiting if is_later else self.selling(product)))
             case {"revoke": True}:
                 self.changed(known, "subscription.revoked", status="canceled", canceled_at=at, ended_at=at)
             case {"cancel_at_period_end": True}:
@@ -172,7 +170,10 @@ class _Polar(PolarWorld):
         if refused := self.refusal(request):
             return refused
         found = []
+        since = datetime.fromisoformat(request.query_params.get("start_timestamp", "0001-01-01T00:00:00+00:00"))
         for number in self.missed:
+            if datetime.fromisoformat(self.told[number][1]["timestamp"]) < since:
+                continue
             event, body = self.told[number][0], self.signed(number).body.decode()
             of = {"id": self.ids[number], "type": event, "payload": body, "succeeded": False, "is_archived": False}
             found += [self.new(succeeded=False, http_code=500, webhook_event=of) for _ in range(2)]

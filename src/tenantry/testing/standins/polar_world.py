@@ -37,12 +37,14 @@ class PolarWorld(Seller):
             "archive": self._archive,
             "stranger": self._stranger,
             "miss": self._miss,
+            "lose": self._lose,
         }
         super().__init__(acts, POLAR_KEY)
         self.now = now
         self._secret = secret
         self.ids: list[str] = []
         self.missed: list[int] = []
+        self._is_losing = False
         products = [self._product(word, cents) for word, cents in prices.items()]
         self.kept: dict[str, dict[str, _Object]] = {
             "products": {one["id"]: one for one in products},
@@ -67,6 +69,8 @@ class PolarWorld(Seller):
         # Two events never share a microsecond, as Polar has it.
         at = self.now() + timedelta(microseconds=len(self.told))
         copy = json.loads(json.dumps(self.whole(data)))
+        if self._is_losing:
+            self.missed.append(len(self.told))
         self.told.append((event, {"type": event, "timestamp": at.isoformat(), "data": copy}))
 
     def whole(self, data: _Object) -> _Object:
@@ -77,6 +81,11 @@ class PolarWorld(Seller):
         # An order's product comes without its prices.
         named = product if product is None or "billing_reason" not in data else {**product, "prices": []}
         return {**data, "customer": self.kept["customers"][data["customer_id"]], "product": named}
+
+    def selling(self, product: str) -> _Object:
+        """What a subscription says of the product that it is for."""
+        prices = self.kept["products"][product]["prices"]
+        return {"product_id": product, "prices": prices, "amount": prices[0]["price_amount"]}
 
     def _product(self, word: str, cents: int) -> _Object:
         price = {
@@ -166,8 +175,13 @@ class PolarWorld(Seller):
         return found
 
     def _renew(self, subscription: str) -> _Object:
-        began = datetime.fromisoformat(self.kept["subscriptions"][subscription]["current_period_end"])
-        period = {"current_period_start": began.isoformat(), "current_period_end": _later(began)}
+        found = self.kept["subscriptions"][subscription]
+        if found["pause_at_period_end"]:
+            return self._end(subscription)
+        began = datetime.fromisoformat(found["current_period_end"])
+        period: _Object = {"current_period_start": began.isoformat(), "current_period_end": _later(began)}
+        if waiting := found.get("pending_update"):
+            period |= {**self.selling(waiting["product_id"]), "pending_update": None}
         found = self.changed(subscription, "subscription.cycled", status="active", **period)
         return {"order": self._order(found, "subscription_cycle", found["amount"])["id"]}
 
@@ -212,6 +226,11 @@ class PolarWorld(Seller):
     def _miss(self, event: int) -> _Object:
         self.missed.append(event)
         return {"id": self.ids[event]}
+
+    def _lose(self) -> _Object:
+        """From now on nothing arrives."""
+        self._is_losing = True
+        return {}
 
 
 def _later(began: datetime) -> str:
