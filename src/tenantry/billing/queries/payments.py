@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.kernel.database import Unit, param, statement
@@ -49,10 +49,8 @@ _rename = statement(
     .returning(*_PAYMENT),
     Payment,
 )
-_rename_facts = statement(
-    update(BillingFacts)
-    .where(BillingFacts.fact.startswith(param("facts_were", Words()), autoescape=False))
-    .values(fact=func.replace(BillingFacts.fact, param("facts_were", Words()), param("facts_are", Words())))
+_rename_fact = statement(
+    update(BillingFacts).where(BillingFacts.fact == param("fact_was")).values(fact=param("fact_is", Words()))
 )
 _link_payments = statement(
     update(Payments)
@@ -98,8 +96,9 @@ async def rename_payment(db: Unit, provider: str, was: str, external_id: str) ->
     """Let a payment be known by another id, and what was announced of it; None when there is none of the old one."""
     found = await db.one_or_none(_rename, of=provider, was=was, now_known_as=external_id)
     if found is not None:
-        facts = {"facts_were": f"payment:{provider}:{was}:", "facts_are": f"payment:{provider}:{external_id}:"}
-        await db.run(_rename_facts, **facts)
+        for fact in ("paid", f"refunded:{found.refunded_minor}"):
+            before, after = (f"payment:{provider}:{one}:{fact}" for one in (was, external_id))
+            await db.run(_rename_fact, fact_was=before, fact_is=after)
     return found
 
 
