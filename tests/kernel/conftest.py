@@ -179,7 +179,7 @@ class People:
         return {Id: new_id, Json: dict, Flag: lambda: True, Whole: lambda: 1}[type(column.type)]()
 
 
-OWNERS = {"user_id", "actor_id", "owner_id"}
+OWNERS = {"user_id", "actor_id", "owner_id", "holder_id"}
 
 
 def _text(name: str, rules: list[str]) -> str:

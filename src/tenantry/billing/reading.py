@@ -35,9 +35,8 @@ async def read_now(
     """Read an object and write it, with all that is waiting to be read of it settled; False: it was not read.
 
     Then somebody else reads it now, or has read this subscription since `unless_since`. `named`: whose it is where the
-    provider does not say so. The reading begins after the
-    lock is had: whatever was told before it, the answer is at least as new. Raises `ProviderAway`; then nothing was
-    written.
+    provider does not say so. The reading begins after the lock is had: whatever was told before it, the answer is at
+    least as new. Raises `ProviderAway`; then nothing was written.
     """
     lease = new_id()
     async with ctx.service() as working:

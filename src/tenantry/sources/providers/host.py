@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
-from tenantry.kernel.trust import trusted
-
 from .base import HostFailed, Reason, SourceError, SourceUnavailable
 from .budget import Budget
 from .gate import Gate
@@ -99,7 +97,6 @@ class Host:
             # None are kept: a host could fill our memory with them, and every request would carry them.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
-            verify=trusted(),
         )
 
     async def get(
