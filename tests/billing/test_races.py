@@ -134,3 +134,41 @@ async def test_two_holders_who_become_one_customer_at_once(paying):
     await asyncio.gather(know(first, PAUSE_SECONDS), after_a_moment(know(other)))
     async with paying.kit.system.service(writes=False) as ctx:
         assert await owners.lock_by_customer(ctx.db, "fake", "cus_1") == first
+
+
+async def test_two_who_end_one_subscription_each_leave_the_holder_without_a_plan(paying):
+    """Each alone would find the other's still giving the plan; whoever comes second must wait and see both ended."""
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    price = paying.truth.sell("pro")
+    first = subscription_of(holder, price)
+    second = subscription_of(holder, price, external_id="sub_2", customer="cus_y")
+    await paying.deliver(paying.truth.put(first), paying.truth.put(second))
+    await paying.work()
+    assert await paying.plan_of(holder) == "pro"
+    ended = {"status": "canceled", "raw_status": "canceled", "ended_at": paying.kit.clock.now()}
+    at = await database_now(paying)
+    await asyncio.gather(
+        applied(paying, msgspec.structs.replace(first, **ended), read_at=at, pause=PAUSE_SECONDS),
+        after_a_moment(applied(paying, msgspec.structs.replace(second, **ended), read_at=at)),
+    )
+    assert await paying.plan_of(holder) == "free"
+
+
+async def test_an_event_whose_object_somebody_reads_now_is_worked_on_when_they_are_done(paying):
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    event = paying.truth.put(subscription_of(holder, paying.truth.sell("pro")))
+    lease = new_id()
+    async with paying.kit.system.service() as ctx:
+        assert await inbox.lock(ctx.db, "fake", "subscription", "sub_1", lease, seconds=3600)
+    await paying.deliver(event)
+    for _ in range(3):
+        assert await paying.work() == 1
+        await paying.kit.move(seconds=2)
+    assert paying.truth.reads == []
+    async with paying.kit.system.service() as ctx:
+        await inbox.unlock(ctx.db, lease)
+    assert await paying.work() == 1
+    assert await paying.plan_of(holder) == "pro"
+    _, (seen,) = await operating.events(paying.kit.system)
+    # Waiting for somebody else's reading is no attempt.
+    assert (seen.status, seen.attempts) == ("done", 1)
