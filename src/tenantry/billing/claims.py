@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tenantry.identity import UserAddressChanged, UserProven
+from tenantry.identity.events import UserAddressChanged, UserProven
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 

@@ -1,7 +1,7 @@
 """What billing plugs in."""
 
 from tenantry.holders.billed import PlanGranted
-from tenantry.identity import UserAddressChanged, UserProven
+from tenantry.identity.events import UserAddressChanged, UserDeletion, UserProven
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, NavItem
 from tenantry.web import mark
@@ -12,6 +12,7 @@ from .claims import claim_of_proven
 from .figures import billing_figures
 from .holding import recompute
 from .jobs import JOBS
+from .leaving import STOP_CHARGING, stop_charging
 from .notices import HANDLERS
 from .pages import router as pages_router
 from .panel import BILLING_PANEL
@@ -46,10 +47,16 @@ MODULE = Module(
     pages=[pages_router],
     panels=[BILLING_PANEL],
     nav=[NavItem(mark("Billing"), "/billing", order=40, icon="card")],
-    jobs=JOBS,
+    jobs=[*JOBS, STOP_CHARGING],
     checks=[check_billing],
     loops=[work],
-    handlers={UserProven: claim_of_proven, UserAddressChanged: claim_of_proven, PlanGranted: _keep_paid, **HANDLERS},
+    handlers={
+        UserProven: claim_of_proven,
+        UserAddressChanged: claim_of_proven,
+        PlanGranted: _keep_paid,
+        UserDeletion: stop_charging,
+        **HANDLERS,
+    },
     figures=[billing_figures],
     exports=[
         Export("subscriptions", _subscriptions),
@@ -66,6 +73,7 @@ MODULE = Module(
         "worker": "writes subscriptions and payments of everybody, which the API login may only read",
         "reading": "the same, of what was read",
         "sync": "the same, of what was listed",
+        "leaving": "writes what the provider did about an account that was closed",
         "claims": "links purchases that are nobody's to holders",
         "operating": "an operator looks at everybody's events and purchases",
         "jobs": "settles everybody's plans by the clock",

@@ -3,7 +3,7 @@
 from .actions.demo_people import register_demo_person
 from .actions.people import change_name
 from .actions.provider_tokens import provider_token
-from .events import UserAddressChanged, UserProven, UserRegistered
+from .events import UserProven, UserRegistered
 from .hashing import PasswordHashing
 from .names import person_name
 from .providers.base import SignInProviders
@@ -15,7 +15,6 @@ __all__ = [
     "DEMO_CLIENT_SECRET",
     "PasswordHashing",
     "SignInProviders",
-    "UserAddressChanged",
     "UserProven",
     "UserRegistered",
     "change_name",

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from tenantry.holders.models import Holders
 from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, UtcDateTime, Whole, Words
@@ -40,6 +41,16 @@ _slot_taken = statement(
         Subscriptions.slot == param("slot"),
         or_(*(Subscriptions.status == status for status in LIVE)),
     )
+)
+_renewed_of_user = statement(
+    select(*_SUBSCRIPTION)
+    .join(Holders, Holders.id == Subscriptions.holder_id)
+    .where(
+        Holders.user_id == param("user", Id()),
+        or_(*(Subscriptions.status == status for status in LIVE)),
+        Subscriptions.cancel_at.is_(None),
+    ),
+    Subscription,
 )
 _unlinked = statement(
     select(*_SUBSCRIPTION)
@@ -175,3 +186,8 @@ async def unlinked_count(db: Unit) -> int:
 async def trials_ending(db: Unit, *, within: timedelta, after: UUID, limit: int) -> list[Subscription]:
     """Trials that end within so long and were not cancelled; `after` is the id of the last one of the page before."""
     return await db.rows(_trials_ending, seconds=int(within.total_seconds()), after=after, limit=limit)
+
+
+async def renewed_of_user(db: Unit, user: UUID) -> list[Subscription]:
+    """What a person's own holder goes on to pay for, whether or not the account is closed."""
+    return await db.rows(_renewed_of_user, user=user)
