@@ -13,6 +13,7 @@ from tenantry.billing.claims import claim_for
 from tenantry.billing.queries import inbox, owners, payments, subscriptions
 from tenantry.billing.sync import sync_products
 from tenantry.kernel import new_id
+from tenantry.testing.kit import START
 
 PAUSE_SECONDS = 0.3
 """Long enough for the other to come to where it has to wait."""
@@ -172,3 +173,36 @@ async def test_an_event_whose_object_somebody_reads_now_is_worked_on_when_they_a
     _, (seen,) = await operating.events(paying.kit.system)
     # Waiting for somebody else's reading is no attempt.
     assert (seen.status, seen.attempts) == ("done", 1)
+
+
+async def test_an_intent_and_its_invoice_told_at_once_are_one_payment(paying):
+    """Neither names a holder, so nothing but the intent itself keeps the two apart."""
+    told = msgspec.structs.replace(payment("x", 1), customer=None, subscription=None, version=START)
+    intent = msgspec.structs.replace(told, external_id=told.intent, reason="once")
+    await asyncio.gather(
+        applied(paying, intent, read_at=None, pause=PAUSE_SECONDS),
+        after_a_moment(applied(paying, told, read_at=None)),
+    )
+    async with paying.kit.system.service(writes=False) as ctx:
+        assert await payments.payment(ctx.db, "fake", "pi_x_1") is None
+        assert await payments.payment(ctx.db, "fake", "in_x_1") is not None
+
+
+async def test_an_invoice_that_learns_its_intent_takes_in_what_stood_by_itself(paying):
+    """It was there first, unpaid; the intent was told alone; then the invoice says who paid it. Announced once."""
+    holder = await paying.holder_of(await paying.kit.sign_in("ada"))
+    paid = msgspec.structs.replace(payment("x", 1), holder_id=holder, customer=None, subscription=None)
+    for number, one in enumerate(
+        [
+            msgspec.structs.replace(paid, intent=None, status="pending", paid_at=None),
+            msgspec.structs.replace(paid, external_id=paid.intent, reason="once"),
+            paid,
+        ]
+    ):
+        version = START + timedelta(seconds=number)
+        await applied(paying, msgspec.structs.replace(one, version=version), read_at=None)
+    async with paying.kit.system.service(writes=False) as ctx:
+        assert await payments.payment(ctx.db, "fake", "pi_x_1") is None
+        row = await payments.payment(ctx.db, "fake", "in_x_1")
+    assert (row.status, row.intent) == ("paid", "pi_x_1")
+    assert len([one for one in paying.announced if hasattr(one, "payment_id")]) == 1

@@ -68,7 +68,7 @@ def test_t_07_sync_says_what_differs_repairs_it_and_finds_nothing_the_second_tim
 
 
 def test_a_purchase_that_is_nobodys_is_shown_and_can_be_claimed_by_nobody_unknown(billing, bought):
-    assert billing("unlinked").out == "Every purchase is somebody's.\n"
+    assert billing("unlinked").out == "Every purchase has its owner.\n"
     assert billing("sync").status == 0
     (one,) = json.loads(billing("unlinked", "--json").out)["items"]
     assert (one["external_id"], one["plan"], one["status"]) == (bought, "pro", "active")

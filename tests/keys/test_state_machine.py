@@ -287,6 +287,6 @@ def test_every_answer_is_the_models(world: World, runs: int, steps: int) -> None
         phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if runs > RUNS else [])],
     )
     run_state_machine_as_test(lambda: Authorizing(world), settings=chosen)
-    assert world.met[None] > runs
+    assert world.met[None] > (runs if runs > RUNS else 0)
     if runs > RUNS:
         assert set(FAULTS) < world.met.keys()

@@ -153,14 +153,19 @@ async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
 async def _known_payment(ctx: Context, provider: ProviderName, snapshot: PaymentSnapshot) -> Payment | None:
     """The row of a payment, by whichever of its names it was told first: one payment is one row.
 
-    An intent may be read before the invoice that it pays is there; then its row becomes the invoice's.
+    An intent may be told before the invoice that it pays is there; then its row becomes the invoice's. Where the
+    invoice was there and did not say who pays it, it takes the intent's row in.
     """
     known, intent = snapshot.external_id, snapshot.intent
+    if intent is not None:
+        await payments.hold_intent(ctx.db, provider, intent)
     if known is None:
         return None if intent is None else await payments.lock_payment_by_intent(ctx.db, provider, intent)
     found = await payments.lock_payment(ctx.db, provider, known)
     if found is None and intent is not None and intent != known:
         found = await payments.rename_payment(ctx.db, provider, intent, known)
+    elif found is not None and intent not in {None, known, found.intent}:
+        await payments.absorb_payment(ctx.db, provider, str(intent), known)
     return found or await payments.lock_payment_by_intent(ctx.db, provider, known)
 
 

@@ -271,7 +271,7 @@ class BillingLocks(Base):
 
     __table_args__ = (
         one_of("provider", *PROVIDERS),
-        one_of("object_kind", "subscription", "payment", "customer", "product", "price", "products"),
+        one_of("object_kind", "subscription", "payment", "customer", "product", "price", "products", "intent"),
         Index("ix_billing_locks_leased_until", "leased_until"),
     )
 

@@ -27,7 +27,7 @@ CATALOGUE_SECONDS = 120
 EVERYTHING = "*"
 FOUND_MAX = 1000
 ATTEMPTS_MAX, PAUSE_SECONDS = 5, 0.2
-_OURS = {"id", "holder_id", "price_id", "plan", "slot", "version", "fetched_at", "created_at", "access_until"}
+_OURS = {"id", "holder_id", "email", "price_id", "plan", "slot", "version", "fetched_at", "created_at", "access_until"}
 """What of a row is not the provider's, or moves though nothing happened."""
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib import import_module
+from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Final
 
 from tenantry.product import Finding, Product, nearest
@@ -59,10 +60,18 @@ def load_product(path_or_blueprint: str) -> Product:
     return _only_product(path, _run(path))
 
 
+class _Source(SourceFileLoader):
+    """Reads the file itself each time: one that is changed twice within a second may look to Python as before."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _run(path: Path) -> ModuleType:
     # Named after its place, so that two files called product.py do not mix.
     name = f"tenantry_declaration_{path.stem}_{sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-    spec = spec_from_file_location(name, path)
+    spec = spec_from_file_location(name, path, loader=_Source(name, str(path)))
     if spec is None or spec.loader is None:
         raise ProductNotLoaded(str(path), "It cannot be read as Python.", "Name a Python file.")
     module = module_from_spec(spec)

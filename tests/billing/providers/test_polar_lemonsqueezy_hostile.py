@@ -133,14 +133,15 @@ def spoilt(draw: st.DrawFn, documents: st.SearchStrategy[Any]) -> Any:
     for _ in range(draw(st.integers(1, 4))):
         path = draw(st.sampled_from(list(spots(document))))
         if not path:
-            return draw(ODD)
+            return copy.deepcopy(draw(ODD))
         parent = document
         for key in path[:-1]:
             parent = parent[key]
         if isinstance(parent, dict) and draw(st.booleans()):
             del parent[path[-1]]
         else:
-            parent[path[-1]] = draw(ODD)
+            # A copy: what is drawn may be spoilt further on, and must not stay so for the next document.
+            parent[path[-1]] = copy.deepcopy(draw(ODD))
     return document
 
 

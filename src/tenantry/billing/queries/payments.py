@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from tenantry.kernel import new_id
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Words
+from tenantry.kernel.sql import now
 
-from ..models import BillingFacts, Payments
+from ..models import BillingFacts, BillingLocks, Payments
 from ..rows import Payment
 
 _PAYMENT = [Payments.__table__.c[name] for name in Payment.__struct_fields__]
@@ -49,8 +51,30 @@ _rename = statement(
     .returning(*_PAYMENT),
     Payment,
 )
+_other = BillingFacts.__table__.alias("other")
 _rename_fact = statement(
-    update(BillingFacts).where(BillingFacts.fact == param("fact_was")).values(fact=param("fact_is", Words()))
+    update(BillingFacts)
+    .where(BillingFacts.fact == param("fact_was"), ~exists().where(_other.c.fact == param("fact_is", Words())))
+    .values(fact=param("fact_is", Words()))
+)
+_drop = statement(
+    delete(Payments)
+    .where(Payments.provider == param("provider"), Payments.external_id == param("external_id", Words()))
+    .returning(*_PAYMENT),
+    Payment,
+)
+_hold_insert = insert(BillingLocks).values(
+    provider=param("provider"),
+    object_kind="intent",
+    object_id=param("intent"),
+    lease=param("lease"),
+    leased_until=now(),
+)
+# Whoever comes second waits here until the first has committed, and sees what it wrote.
+_hold = statement(
+    _hold_insert.on_conflict_do_update(
+        index_elements=["provider", "object_kind", "object_id"], set_={"lease": _hold_insert.excluded.lease}
+    )
 )
 _link_payments = statement(
     update(Payments)
@@ -96,10 +120,26 @@ async def rename_payment(db: Unit, provider: str, was: str, external_id: str) ->
     """Let a payment be known by another id, and what was announced of it; None when there is none of the old one."""
     found = await db.one_or_none(_rename, of=provider, was=was, now_known_as=external_id)
     if found is not None:
-        for fact in ("paid", f"refunded:{found.refunded_minor}"):
-            before, after = (f"payment:{provider}:{one}:{fact}" for one in (was, external_id))
-            await db.run(_rename_fact, fact_was=before, fact_is=after)
+        await _rename_facts(db, provider, was, external_id, found)
     return found
+
+
+async def absorb_payment(db: Unit, provider: str, was: str, external_id: str) -> None:
+    """Let a payment that stands by itself be another one's: its row goes, and what was announced of it stays so."""
+    found = await db.one_or_none(_drop, provider=provider, external_id=was)
+    if found is not None:
+        await _rename_facts(db, provider, was, external_id, found)
+
+
+async def hold_intent(db: Unit, provider: str, intent: str) -> None:
+    """Let nobody else write a payment of that intent, by whatever name, before the unit ends."""
+    await db.run(_hold, provider=provider, intent=intent, lease=new_id())
+
+
+async def _rename_facts(db: Unit, provider: str, was: str, external_id: str, row: Payment) -> None:
+    for fact in ("paid", f"refunded:{row.refunded_minor}"):
+        before, after = (f"payment:{provider}:{one}:{fact}" for one in (was, external_id))
+        await db.run(_rename_fact, fact_was=before, fact_is=after)
 
 
 async def add_fact(db: Unit, fact: str, holder: UUID) -> bool:

@@ -278,7 +278,7 @@ def upgrade() -> None:
         sa.Column("lease", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.CheckConstraint(
-            "object_kind IN ('subscription', 'payment', 'customer', 'product', 'price', 'products')",
+            "object_kind IN ('subscription', 'payment', 'customer', 'product', 'price', 'products', 'intent')",
             name=op.f("ck_billing_locks_object_kind_known"),
         ),
         sa.CheckConstraint(
