@@ -41,8 +41,16 @@ def sources(root: Path) -> list[Source]:
     found = []
     for path in sorted(root.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        found.append(Source(path.relative_to(root).as_posix(), text, ast.parse(text, str(path))))
+        found.append(Source(path.relative_to(root).as_posix(), text, _parsed(text, path)))
     return found
+
+
+def _parsed(text: str, path: Path) -> ast.Module:
+    try:
+        return ast.parse(text, str(path))
+    except SystemError:
+        # CPython 3.11 miscounts its depth when the collector runs in the middle of it (gh-106905).
+        return ast.parse(text, str(path))
 
 
 @cache
