@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.billing.errors import EventMalformed, ProviderAway, SignatureRefused
+from tenantry.billing.errors import ChangeRefused, EventMalformed, ProviderAway, SignatureRefused
 from tenantry.billing.providers.base import Cancel, Change, CheckoutPage, NewCustomer, PlanChange, PortalPage, Resume
 from tenantry.billing.snapshots import (
     CustomerSnapshot,
@@ -49,11 +49,15 @@ class Event:
 
 @dataclass
 class Truth:
-    """Keeps `BillingProvider`. `is_away`: it does not answer. `told_nobody`: what `missed` answers."""
+    """Keeps `BillingProvider`.
+
+    `is_away`: it does not answer; `refuses`: it changes nothing; `told_nobody`: what `missed` answers.
+    """
 
     now: Callable[[], datetime]
     name: Any = "fake"
     is_away: bool = False
+    refuses: bool = False
     slow: asyncio.Event | None = None
     objects: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     told_nobody: list[Hint] = field(default_factory=list)
@@ -151,6 +155,8 @@ class Truth:
 
     async def change(self, subscription: ExternalId, change: Change) -> list[Snapshot]:
         self._answers()
+        if self.refuses:
+            raise ChangeRefused("not now")
         old = self.objects["subscription"][subscription]
         given: dict[str, Any] = {}
         match change:

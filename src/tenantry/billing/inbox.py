@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Mapping
 
 from tenantry.kernel import Context, new_id
-from tenantry.kernel.logs import logger_of
 
 from .errors import SecretUnset, TestModeRefused
 from .providers import BillingProviders
 from .queries import inbox
-from .snapshots import Hint
+from .snapshots import Hint, ProviderName
 
 KEPT_HEADERS = (
     "content-type", "stripe-signature", "webhook-id", "webhook-timestamp", "webhook-signature", "x-signature",
@@ -18,8 +17,6 @@ KEPT_HEADERS = (
 """What a replay needs to verify an event again, and no more of what a proxy adds."""
 HEADER_CHARACTERS_MAX = 2000
 EVENT_CHARACTERS_MAX = 200
-
-log = logger_of("tenantry.billing")
 
 
 class Bell:
@@ -55,24 +52,32 @@ async def receive(ctx: Context, provider_name: str, body: bytes, headers: Mappin
     hint = provider.hint(body, headers, now=ctx.clock.now())
     if not hint.is_live and ctx.settings.is_production:
         raise TestModeRefused
+    kept = {name: headers[name][:HEADER_CHARACTERS_MAX] for name in KEPT_HEADERS if name in headers}
+    await store(ctx, provider.name, hint, body=body, headers=kept)
+
+
+async def store(
+    ctx: Context, provider: ProviderName, hint: Hint, *, body: bytes | None, headers: Mapping[str, str]
+) -> bool:
+    """Store an event in one statement, and wake the worker; False when it was stored before. No unit is open.
+
+    One that names no object of ours is kept as `ignored`.
+    """
+    concerns_us = hint.object_kind is not None and bool(hint.object_id)
     async with ctx.service(single=True) as working:
         is_new = await inbox.store(
             working.db,
             new_id(),
-            provider=provider.name,
+            provider=provider,
             dedupe_key=hint.dedupe_key,
             event=hint.event[:EVENT_CHARACTERS_MAX],
             object_kind=hint.object_kind,
             object_id=hint.object_id,
             occurred_at=hint.occurred_at,
-            headers={name: headers[name][:HEADER_CHARACTERS_MAX] for name in KEPT_HEADERS if name in headers},
+            headers=dict(headers),
             body=body,
-            status="received" if concerns_us(hint) else "ignored",
+            status="received" if concerns_us else "ignored",
         )
-    if is_new and concerns_us(hint):
+    if is_new and concerns_us:
         ctx.port(Bell).ring()
-
-
-def concerns_us(hint: Hint) -> bool:
-    """Whether an event names an object that we keep."""
-    return hint.object_kind is not None and bool(hint.object_id)
+    return is_new

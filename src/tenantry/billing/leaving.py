@@ -5,14 +5,13 @@ from uuid import UUID
 
 from tenantry.identity.events import UserDeletion
 from tenantry.kernel import Context
-from tenantry.kernel.audit import audit
 from tenantry.kernel.jobs import enqueue
 from tenantry.kernel.module import Job
 
-from .applying import apply
-from .errors import ChangeRefused, ProviderUnconfigured
+from .errors import ChangeRefused
 from .providers import BillingProviders, Cancel
-from .queries import inbox, subscriptions
+from .queries import subscriptions
+from .reading import change_now, read_now
 from .rows import Subscription
 
 USER = "user_id"
@@ -24,33 +23,22 @@ async def stop_charging(ctx: Context, event: UserDeletion) -> None:
 
 
 async def _stop_charging(ctx: Context, payload: dict[str, Any]) -> None:
-    """A provider that does not answer is asked again; one that is not configured leaves a dead job to be seen."""
-    async with ctx.service(writes=False) as reading:
-        going_on = await subscriptions.renewed_of_user(reading.db, UUID(payload[USER]))
-    for row in going_on:
-        await _cancel(ctx, row)
+    """Until nothing goes on; a provider that is away or refuses is asked again, and in the end the job dies, seen."""
+    user = UUID(payload[USER])
+    for row in await _going_on(ctx, user):
+        try:
+            await change_now(ctx, row, Cancel(), done="cancelled", detail={}, reason="the account was closed")
+        except ChangeRefused:
+            # It may have ended there meanwhile, which is what was wanted.
+            if (provider := ctx.port(BillingProviders).get(row.provider)) is not None:
+                await read_now(ctx, provider, "subscription", row.external_id)
+            if row.id in {one.id for one in await _going_on(ctx, user)}:
+                raise
 
 
-async def _cancel(ctx: Context, row: Subscription) -> None:
-    provider = ctx.port(BillingProviders).get(row.provider)
-    if provider is None:
-        raise ProviderUnconfigured
+async def _going_on(ctx: Context, user: UUID) -> list[Subscription]:
     async with ctx.service(writes=False) as reading:
-        read_at = await inbox.database_now(reading.db)
-    try:
-        snapshots = await provider.change(row.external_id, Cancel())
-    except ChangeRefused:
-        # It has ended there meanwhile, which is what was wanted; else the next try is refused too, and is seen.
-        snapshots = await provider.read("subscription", row.external_id)
-    async with ctx.service() as working:
-        await audit(
-            working,
-            "billing.cancelled",
-            subject=("subscription", row.id),
-            reason="the account was closed",
-            detail={"provider": provider.name},
-        )
-        await apply(working, provider.name, snapshots, read_at=read_at)
+        return await subscriptions.renewed_of_user(reading.db, user)
 
 
 STOP_CHARGING = Job("billing.stop_charging", _stop_charging, attempts=20)

@@ -1,7 +1,7 @@
-"""Reading an object from its provider and writing what it is: one reader at a time, and no unit open meanwhile."""
+"""Asking a provider and writing what it answers: one reader of an object at a time, and no unit open meanwhile."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,12 +9,14 @@ from uuid import UUID
 import msgspec
 
 from tenantry.kernel import Context, new_id
+from tenantry.kernel.audit import audit
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
 
 from .applying import apply
-from .errors import ProviderAway
-from .providers import BillingProvider, BillingProviders
+from .errors import ProviderAway, ProviderUnconfigured
+from .providers import BillingProvider, BillingProviders, Change
 from .queries import inbox, owners, subscriptions
+from .rows import Subscription
 from .snapshots import ExternalId, ObjectKind, PaymentSnapshot, Snapshot, SubscriptionSnapshot
 
 LOCK_SECONDS = 60
@@ -92,6 +94,31 @@ async def _was_read(ctx: Context, provider: BillingProvider, external_id: Extern
     async with ctx.service(writes=False) as reading:
         found = await subscriptions.subscription(reading.db, provider.name, external_id)
     return found is not None and found.fetched_at is not None and found.fetched_at >= since
+
+
+async def change_now(
+    ctx: Context,
+    row: Subscription,
+    change: Change,
+    *,
+    done: str,
+    detail: Mapping[str, object],
+    reason: str | None = None,
+) -> None:
+    """Have the provider change a subscription, and write what it then is, audited as `billing.<done>`; no unit is open.
+
+    Raises `ChangeRefused`, `ProviderAway` and `ProviderUnconfigured`; then nothing was written.
+    """
+    provider = ctx.port(BillingProviders).get(row.provider)
+    if provider is None:
+        raise ProviderUnconfigured
+    async with ctx.service(writes=False) as reading:
+        read_at = await inbox.database_now(reading.db)
+    snapshots = await provider.change(row.external_id, change)
+    async with ctx.service() as working:
+        told = {"provider": provider.name, **detail}
+        await audit(working, f"billing.{done}", subject=("subscription", row.id), reason=reason, detail=told)
+        await apply(working, provider.name, snapshots, read_at=read_at)
 
 
 async def refresh(ctx: Context, holder_id: UUID, *, older_than: timedelta, budget_seconds: float) -> None:

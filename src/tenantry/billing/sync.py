@@ -14,7 +14,7 @@ from tenantry.kernel.problems import DatabaseConflict
 from .applying import apply
 from .figures import BillingFigures
 from .holding import billing_of
-from .inbox import concerns_us
+from .inbox import store
 from .merging import Told, merged_payment, merged_subscription
 from .providers import BillingProvider
 from .queries import catalogue, inbox, payments, subscriptions
@@ -24,6 +24,8 @@ from .snapshots import ObjectKind, PaymentSnapshot, Snapshot, SubscriptionSnapsh
 Difference: TypeAlias = Literal["missing", "changed"]
 KINDS: tuple[ObjectKind, ...] = ("product", "customer", "subscription", "payment")
 CATALOGUE_SECONDS = 120
+GAP = timedelta(days=3)
+"""How far back a provider is asked for what it could not tell: Stripe tries for three days."""
 EVERYTHING = "*"
 FOUND_MAX = 1000
 ATTEMPTS_MAX, PAUSE_SECONDS = 5, 0.2
@@ -45,7 +47,6 @@ class Report(msgspec.Struct):
     provider: str
     seen: Counter[str] = msgspec.field(default_factory=Counter)
     drift: list[Drift] = msgspec.field(default_factory=list)
-    linked: int = 0
 
 
 async def sync(ctx: Context, provider: BillingProvider, *, dry_run: bool = False) -> Report:
@@ -94,21 +95,7 @@ async def fill_gaps(ctx: Context, provider: BillingProvider, *, since: datetime)
     """Store what a provider tried in vain to tell since then, as if it had; answers how many were new."""
     found = 0
     async for hint in provider.missed(since):
-        async with ctx.service(single=True) as working:
-            is_new = await inbox.store(
-                working.db,
-                new_id(),
-                provider=provider.name,
-                dedupe_key=hint.dedupe_key,
-                event=hint.event,
-                object_kind=hint.object_kind,
-                object_id=hint.object_id,
-                occurred_at=hint.occurred_at,
-                headers={},
-                body=None,
-                status="received" if concerns_us(hint) else "ignored",
-            )
-        found += is_new
+        found += await store(ctx, provider.name, hint, body=None, headers={})
     return found
 
 
@@ -195,7 +182,3 @@ async def _pages(
 async def _now(ctx: Context) -> datetime:
     async with ctx.service(writes=False) as reading:
         return await inbox.database_now(reading.db)
-
-
-GAP = timedelta(days=3)
-"""How far back a provider is asked for what it could not tell: Stripe tries for three days."""

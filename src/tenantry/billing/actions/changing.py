@@ -6,16 +6,15 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from tenantry.kernel import Context
-from tenantry.kernel.audit import audit
 from tenantry.kernel.tasks import to_the_end
 
-from ..applying import apply
 from ..errors import ProviderUnconfigured, SubscriptionNotFound
 from ..holding import billing_of
 from ..overview import overview
 from ..providers import BillingProvider, BillingProviders, Cancel, Change, Pause, PlanChange, Resume
-from ..queries import inbox, reading
+from ..queries import reading
 from ..queries.reading import Held
+from ..reading import change_now
 from ..sale import chosen, refuse_unsold
 from ..snapshots import TERMINAL
 from .buying import prices_of
@@ -96,12 +95,6 @@ async def _change(ctx: Context, held: Held, change: Change, done: Done, detail: 
 
 async def _ask_and_write(ctx: Context, held: Held, change: Change, done: Done, detail: Mapping[str, object]) -> Held:
     """Not left half done when the browser goes away: what the provider did is written down too."""
-    provider, subscription = _provider(ctx, held), held.subscription
-    async with ctx.service(writes=False) as working:
-        read_at = await inbox.database_now(working.db)
-    snapshots = await provider.change(subscription.external_id, change)
-    async with ctx.service() as working:
-        told = {"provider": provider.name, **detail}
-        await audit(working, f"billing.{done}", subject=("subscription", subscription.id), detail=told)
-        await apply(working, provider.name, snapshots, read_at=read_at)
+    subscription = held.subscription
+    await change_now(ctx, subscription, change, done=done, detail=detail)
     return await reading.one(ctx.reading().db, ctx.holder.id, subscription.id) or held
