@@ -72,6 +72,27 @@ async def test_a_provider_that_is_away_changes_nothing_and_is_told(paying):
     assert await sync_products(paying.kit.system, paying.truth)
 
 
+async def test_an_offer_of_several_pages_is_shown_whole_or_not_at_all(paying):
+    for number in range(7):
+        paying.truth.sell(f"plan-{number}")
+    listed = paying.truth.listed
+    seen = []
+
+    async def broken(kind):
+        pages = listed(kind)
+        yield await anext(pages)
+        async with paying.kit.system.service(writes=False) as ctx:
+            seen.append(await catalogue.newest(ctx.db, "fake"))
+        raise ProviderAway(internal="gone between two pages")
+
+    paying.truth.listed = broken
+    with pytest.raises(ProviderAway):
+        await sync_products(paying.kit.system, paying.truth)
+    async with paying.kit.system.service(writes=False) as ctx:
+        seen.append(await catalogue.newest(ctx.db, "fake"))
+    assert seen == [None, None]
+
+
 async def test_ten_who_want_the_products_at_once_make_one_listing(paying):
     paying.truth.sell("pro")
     listings = 0

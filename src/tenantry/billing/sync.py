@@ -69,7 +69,7 @@ async def sync(ctx: Context, provider: BillingProvider, *, dry_run: bool = False
 async def sync_products(ctx: Context, provider: BillingProvider) -> bool:
     """Read what a provider sells; False when another process does so now, or has since this was called.
 
-    The rows stay as they are on failure.
+    All of it is written at once: nobody is ever shown half an offer, and the rows stay as they are on failure.
     """
     lease, asked = new_id(), ctx.clock.now()
     async with ctx.service() as working:
@@ -80,10 +80,10 @@ async def sync_products(ctx: Context, provider: BillingProvider) -> bool:
     try:
         if newest is not None and newest >= asked:
             return False
-        async for read_at, page in _pages(ctx, provider, "product"):
-            async with ctx.service() as working:
-                await apply(working, provider.name, page, read_at=read_at)
+        pages = [page async for page in _pages(ctx, provider, "product")]
         async with ctx.service() as working:
+            for read_at, page in pages:
+                await apply(working, provider.name, page, read_at=read_at)
             await catalogue.retire_unlisted(working.db, provider.name, before=began)
     finally:
         async with ctx.service(single=True) as working:
