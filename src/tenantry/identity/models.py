@@ -40,6 +40,7 @@ class Users(Touched, Base):
         length_between("name", 1, NAME_CHARACTERS_MAX),
         length_between("company", 1, 255),
         length_between("image", 1, 2000),
+        Index("ix_users_created_at", "created_at"),
     )
 
 

@@ -6,9 +6,12 @@ import msgspec
 
 from tenantry.holders import by_user, set_plan
 from tenantry.kernel import Context
+from tenantry.kernel.context import Permission
 
 from . import queries
 from .errors import UserNotFound
+
+ADMINISTER = Permission("admin", "Look after the product and the people in it.")
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -215,8 +215,10 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
-        batch_op.create_index("ix_audit_log_actor_id_id", ["actor_id", "id"], unique=False)
-        batch_op.create_index("ix_audit_log_subject_id_id", ["subject_id", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_action_created_at_id", ["action", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_actor_id_created_at_id", ["actor_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_created_at_id", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_subject_id_created_at_id", ["subject_id", "created_at", "id"], unique=False)
 
     op.create_table(
         "billing_events",
@@ -265,10 +267,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("billing_events", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_billing_events_provider_object", ["provider", "object_kind", "object_id"], unique=False
+            "ix_billing_events_provider_object", ["provider", "object_id", "object_kind"], unique=False
         )
         batch_op.create_index("ix_billing_events_received_at", ["received_at"], unique=False)
         batch_op.create_index("ix_billing_events_status_due_at", ["status", "due_at"], unique=False)
+        batch_op.create_index("ix_billing_events_status_id", ["status", "id"], unique=False)
 
     op.create_table(
         "billing_locks",
@@ -375,6 +378,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_finished_at", ["finished_at"], unique=False)
+        batch_op.create_index("ix_jobs_name_id", ["name", "id"], unique=False)
+        batch_op.create_index("ix_jobs_status_id", ["status", "id"], unique=False)
         batch_op.create_index("ix_jobs_status_run_at", ["status", "run_at"], unique=False)
 
     op.create_table(
@@ -406,8 +411,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("mails", schema=None) as batch_op:
-        batch_op.create_index("ix_mails_recipient_id", ["recipient", "id"], unique=False)
+        batch_op.create_index("ix_mails_recipient_id", [sa.literal_column("lower(recipient)"), "id"], unique=False)
         batch_op.create_index("ix_mails_sent_at", ["sent_at"], unique=False)
+        batch_op.create_index("ix_mails_status_id", ["status", "id"], unique=False)
 
     op.create_table(
         "notices",
@@ -525,6 +531,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index("ix_users_created_at", ["created_at"], unique=False)
         batch_op.create_index("uq_users_email", [sa.literal_column("lower(email)")], unique=True)
 
     op.create_table(
@@ -797,6 +804,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("trial_workspaces", schema=None) as batch_op:
         batch_op.create_index("ix_trial_workspaces_status_expires_at", ["status", "expires_at"], unique=False)
+        batch_op.create_index("ix_trial_workspaces_status_id", ["status", "id"], unique=False)
         batch_op.create_index("ix_trial_workspaces_user_id_created_at", ["user_id", "created_at"], unique=False)
 
     op.create_table(
@@ -1194,10 +1202,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
         batch_op.create_index("ix_subscriptions_holder_id_status", ["holder_id", "status"], unique=False)
-        batch_op.create_index("ix_subscriptions_plan", ["plan"], unique=False)
+        batch_op.create_index("ix_subscriptions_plan_id", ["plan", "id"], unique=False)
         batch_op.create_index("ix_subscriptions_price_id", ["price_id"], unique=False)
         batch_op.create_index("ix_subscriptions_provider_customer", ["provider", "customer"], unique=False)
         batch_op.create_index("ix_subscriptions_status_access_until", ["status", "access_until"], unique=False)
+        batch_op.create_index("ix_subscriptions_status_id", ["status", "id"], unique=False)
         batch_op.create_index(
             "ix_subscriptions_unlinked",
             ["email"],
@@ -2081,10 +2090,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("holder_id IS NULL"),
             sqlite_where=sa.text("holder_id IS NULL"),
         )
+        batch_op.drop_index("ix_subscriptions_status_id")
         batch_op.drop_index("ix_subscriptions_status_access_until")
         batch_op.drop_index("ix_subscriptions_provider_customer")
         batch_op.drop_index("ix_subscriptions_price_id")
-        batch_op.drop_index("ix_subscriptions_plan")
+        batch_op.drop_index("ix_subscriptions_plan_id")
         batch_op.drop_index("ix_subscriptions_holder_id_status")
 
     op.drop_table("subscriptions")
@@ -2130,6 +2140,7 @@ def downgrade() -> None:
     op.drop_table("verification_tokens")
     with op.batch_alter_table("trial_workspaces", schema=None) as batch_op:
         batch_op.drop_index("ix_trial_workspaces_user_id_created_at")
+        batch_op.drop_index("ix_trial_workspaces_status_id")
         batch_op.drop_index("ix_trial_workspaces_status_expires_at")
 
     op.drop_table("trial_workspaces")
@@ -2149,6 +2160,7 @@ def downgrade() -> None:
     op.drop_table("accounts")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index("uq_users_email")
+        batch_op.drop_index("ix_users_created_at")
 
     op.drop_table("users")
     op.drop_table("products")
@@ -2158,12 +2170,15 @@ def downgrade() -> None:
 
     op.drop_table("notices")
     with op.batch_alter_table("mails", schema=None) as batch_op:
+        batch_op.drop_index("ix_mails_status_id")
         batch_op.drop_index("ix_mails_sent_at")
         batch_op.drop_index("ix_mails_recipient_id")
 
     op.drop_table("mails")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_status_run_at")
+        batch_op.drop_index("ix_jobs_status_id")
+        batch_op.drop_index("ix_jobs_name_id")
         batch_op.drop_index("ix_jobs_finished_at")
 
     op.drop_table("jobs")
@@ -2176,14 +2191,17 @@ def downgrade() -> None:
 
     op.drop_table("billing_locks")
     with op.batch_alter_table("billing_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_billing_events_status_id")
         batch_op.drop_index("ix_billing_events_status_due_at")
         batch_op.drop_index("ix_billing_events_received_at")
         batch_op.drop_index("ix_billing_events_provider_object")
 
     op.drop_table("billing_events")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
-        batch_op.drop_index("ix_audit_log_subject_id_id")
-        batch_op.drop_index("ix_audit_log_actor_id_id")
+        batch_op.drop_index("ix_audit_log_subject_id_created_at_id")
+        batch_op.drop_index("ix_audit_log_created_at_id")
+        batch_op.drop_index("ix_audit_log_actor_id_created_at_id")
+        batch_op.drop_index("ix_audit_log_action_created_at_id")
 
     op.drop_table("audit_log")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
