@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from tenantry.admin.module import MODULE as ADMIN
 from tenantry.billing.module import MODULE as BILLING
 from tenantry.holders.module import MODULE as HOLDERS
 from tenantry.identity.module import MODULE as IDENTITY
@@ -45,4 +46,4 @@ KERNEL = Module(
     },
 )
 
-ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, ORGANIZATIONS, USAGE, KEYS, BILLING, SOURCES, TRIALS, SITE)
+ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, ORGANIZATIONS, USAGE, KEYS, BILLING, SOURCES, TRIALS, ADMIN, SITE)

@@ -150,7 +150,8 @@ class Subscriptions(Touched, Base):
         Index("ix_subscriptions_provider_customer", "provider", "customer"),
         Index("ix_subscriptions_price_id", "price_id"),
         Index("ix_subscriptions_status_access_until", "status", "access_until"),
-        Index("ix_subscriptions_plan", "plan"),
+        Index("ix_subscriptions_status_id", "status", "id"),
+        Index("ix_subscriptions_plan_id", "plan", "id"),
         Index(
             "uq_subscriptions_holder_id_slot",
             "holder_id",
@@ -252,7 +253,8 @@ class BillingEvents(Base):
         CheckConstraint("attempts >= 0", name="attempts_counted"),
         UniqueConstraint("provider", "dedupe_key"),
         Index("ix_billing_events_status_due_at", "status", "due_at"),
-        Index("ix_billing_events_provider_object", "provider", "object_kind", "object_id"),
+        Index("ix_billing_events_status_id", "status", "id"),
+        Index("ix_billing_events_provider_object", "provider", "object_id", "object_kind"),
         Index("ix_billing_events_received_at", "received_at"),
     )
 

@@ -62,6 +62,7 @@ class Users(Touched, Base):
         one_of("membership_status", "ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"),
         CheckConstraint("role_until IS NULL OR role = 'PREMIUM'", name="role_until_premium"),
         Index("ix_users_role", "role"),
+        Index("ix_users_created_at", "created_at"),
     )
 
 
