@@ -35,7 +35,7 @@ def check(product: Product, settings: Settings) -> list[Finding]:
 
 def modules_of(product: Product) -> list[Module]:
     """The built-in rooms that the product wants, and the author's own modules, which come last."""
-    optional = {"keys": product.keys, "trials": product.trials, "billing": product.billing}
+    optional = {"keys": product.keys, "trials": product.trials, "billing": product.billing, "credits": product.credits}
     absent = {name for name, wanted in optional.items() if wanted is None}
     rooms = (room for room in ROOMS if room.name not in absent)
     return [*rooms, *(one for one in product.modules if isinstance(one, Module))]

@@ -16,6 +16,7 @@ from tenantry.keys.module import MODULE as KEYS
 from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
 from tenantry.trials.module import MODULE as TRIALS
+from tenantry.usage.credits.module import MODULE as CREDITS
 from tenantry.usage.module import MODULE as USAGE
 
 KERNEL = Module(
@@ -44,4 +45,4 @@ KERNEL = Module(
     },
 )
 
-ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, USAGE, KEYS, BILLING, SOURCES, TRIALS, SITE)
+ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, USAGE, CREDITS, KEYS, BILLING, SOURCES, TRIALS, SITE)

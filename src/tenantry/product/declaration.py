@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from .billing import Billing
 from .checks import check_product
+from .credits import Credits
 from .findings import Finding
 from .keys import Keys, Trials
 from .limits import Count, Gauge, Limited, Meter
@@ -36,6 +37,7 @@ class Product:
     - `keys`: API keys for programs; None, the product has none.
     - `trials`: trial workspaces; None, the product has none.
     - `billing`: subscriptions and payments; None, plans are given by hand.
+    - `credits`: units that are granted, spent and expire; None, the product has none.
     - `modules`: the author's own `tenantry.kernel.Module`s, plugged in after the built-in ones.
 
     Declared lists become tuples. A value of a wrong type raises TypeError at its line; everything else that is
@@ -58,6 +60,7 @@ class Product:
     keys: Keys | None = None
     trials: Trials | None = None
     billing: Billing | None = None
+    credits: Credits | None = None
     # What an author's Module holds is not ours to hash.
     modules: Sequence[object] = field(default=(), hash=False)
 
@@ -73,6 +76,7 @@ class Product:
         must_be(self, "keys", self.keys, Keys, type(None))
         must_be(self, "trials", self.trials, Trials, type(None))
         must_be(self, "billing", self.billing, Billing, type(None))
+        must_be(self, "credits", self.credits, Credits, type(None))
         settle(self, "meter_of_sources", self.meter_of_sources or next(iter(self.meters), None))
 
     def check(self) -> list[Finding]:
