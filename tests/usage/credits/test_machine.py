@@ -170,7 +170,7 @@ class Ledger(RuleBasedStateMachine):
         self.forget()
         fact, ends_at = f"period:{number}", self.end_of(after)
         wanted = Kept(fact, amount, "period", ends_at, Fraction(share, 3), series="period", begins_at=self.now)
-        self.world.run(self.served(keep, wanted))
+        self.world.run(self.served(keep, [wanted]))
         for one in self.lots.values():
             if one.fact.startswith("period:") and one.fact != fact:
                 one.left = 0

@@ -118,7 +118,7 @@ async def test_what_expires_first_is_spent_first_and_what_expired_is_gone_at_tha
     assert (await balance(ctx)).balance == 10
     with pytest.raises(CreditsInsufficient) as refused:
         await spend(ctx, 11)
-    assert (refused.value.extra["needed"], refused.value.members["available"]) == (11, 10)
+    assert (refused.value.extra["needed"], refused.value.extra["available"]) == (11, 10)
     await expire_credits(kit.system, {})
     await expire_credits(kit.system, {})
     assert [(one.kind, one.amount, one.balance_after) for one in await ledger(ctx)][3:] == [

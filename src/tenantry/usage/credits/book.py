@@ -80,12 +80,12 @@ class Book:
         self._expire()
         return self.now(grant)
 
-    def raise_to(self, grant: Grant, amount: int, detail: dict[str, Any]) -> None:
+    def raise_to(self, grant: Grant, amount: int) -> None:
         """Let a grant be of so many units; one that is of as many, or of more, stays as it is."""
         more = amount - grant.amount
         if more > 0:
-            raised = self._put(grant, amount=amount, remaining=grant.remaining + more, detail=detail)
-            self._of_grant(raised, "grant", more)
+            self._of_grant(self._put(grant, amount=amount, remaining=grant.remaining + more), "grant", more)
+            self._expire()
 
     def revoke(self, grant: Grant, share: Fraction) -> None:
         """Ask so large a share of a grant back, all times together. Only what is left is taken."""

@@ -1,6 +1,6 @@
 """Giving credits and taking them back. All of it in the unit that the caller has open on the service login."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -24,13 +24,15 @@ WHOLE = Fraction(1)
 class Kept(msgspec.Struct, frozen=True):
     """What a fact should have brought by now, all in all; see `keep`.
 
-    `series` and `begins_at`: older grants of the series end then. `detail`: what is remembered of it.
+    `amount` 0: no more than was granted, and nothing where nothing was. `expires_at` UNSET: as it is. `revoked`: the
+    share that is asked back. `series` and `begins_at`: older grants of the series end then. `detail`: what is
+    remembered of it.
     """
 
     fact: str
     amount: int
     reason: Reason
-    expires_at: datetime | None = None
+    expires_at: datetime | msgspec.UnsetType | None = None
     revoked: Fraction = Fraction(0)
     series: str | None = None
     begins_at: datetime | None = None
@@ -52,7 +54,7 @@ async def grant(
     nothing has changed. `expires_at`: when what is left of them is gone, or after how long; None: never. What is over
     already is in the ledger, and gone. Raises `HolderNotFound`, and ValueError for another amount.
     """
-    book = await locked(ctx, holder_id, fact=fact, opens=True)
+    book = await locked(ctx, holder_id, facts=[fact], opens=True)
     found = book.by_fact(fact)
     if found is None:
         ends_at = book.at + expires_at if isinstance(expires_at, timedelta) else expires_at
@@ -61,35 +63,30 @@ async def grant(
     return book.now(found)
 
 
-async def keep(ctx: Context, holder_id: UUID, wanted: Kept) -> Grant:
-    """Bring the grant of a fact to what it should be: of so many units or more, until then, so much of it asked back.
+async def keep(
+    ctx: Context, holder_id: UUID, wanted: Sequence[Kept], *, ended: Mapping[str, datetime] | None = None
+) -> None:
+    """Bring the grants of facts to what they should be: of so many units or more, until then, so much asked back.
 
     What it says is all that was ever due, not what comes on top: whoever says it twice, or late, changes nothing. A
-    grant is never lowered by it, but by `revoked`, and what expired does not come back. Raises what `grant` raises.
+    grant is never lowered by it, but by `revoked`, and what expired does not come back. `ended`: series whose grants
+    end at a time, if they would last longer. Raises what `grant` raises.
     """
-    book = await locked(ctx, holder_id, fact=wanted.fact, opens=True)
-    found, detail = book.by_fact(wanted.fact), dict(wanted.detail)
-    if wanted.series is not None and wanted.begins_at is not None:
-        older = [one for one in book.of_series(wanted.series) if one.fact != wanted.fact]
-        _end(book, older, min(wanted.begins_at, book.at))
-    if found is None:
-        new = _new(wanted.fact, _fitting(wanted.amount), wanted.reason, wanted.expires_at)
-        found = book.add(msgspec.structs.replace(new, series=wanted.series, detail=detail))
-    else:
-        book.end([found], wanted.expires_at)
-        book.raise_to(book.now(found), _fitting(wanted.amount), detail)
-        book.end([found], wanted.expires_at)
-    book.revoke(found, wanted.revoked)
-    await write(ctx, holder_id, book)
-    return book.now(found)
-
-
-async def end_series(ctx: Context, holder_id: UUID, series: str, at: datetime) -> None:
-    """Let all grants of a series end at a time, those that would last longer."""
-    book = await find(ctx, holder_id)
-    if book is not None:
+    book = await find(ctx, holder_id, facts=[one.fact for one in wanted])
+    if book is None:
+        if not any(one.amount for one in wanted):
+            return
+        book = await locked(ctx, holder_id, opens=True)
+    for one in wanted:
+        _keep(book, one)
+    for series, at in (ended or {}).items():
         _end(book, book.of_series(series), at)
-        await write(ctx, holder_id, book)
+    await write(ctx, holder_id, book)
+
+
+async def newest_of_series(ctx: Context, holder_id: UUID, series: str) -> Grant | None:
+    """The last grant of a series, whatever is left of it."""
+    return await queries.newest_of_series(ctx.db, holder_id, series)
 
 
 async def revoke(ctx: Context, holder_id: UUID, fact: str, share: Fraction = WHOLE) -> Grant | None:
@@ -97,7 +94,7 @@ async def revoke(ctx: Context, holder_id: UUID, fact: str, share: Fraction = WHO
 
     Only what is left of it is taken: who has spent it has spent it, and nobody's balance is ever negative.
     """
-    book = await find(ctx, holder_id, fact=fact)
+    book = await find(ctx, holder_id, facts=[fact])
     found = book.by_fact(fact) if book else None
     if book is None or found is None:
         return None
@@ -142,25 +139,25 @@ async def give_gift(ctx: Context, event: UserRegistered) -> None:
         await grant(ctx, holder.id, amount, fact="sign-up", expires_at=expires, reason="gift")
 
 
-async def locked(ctx: Context, holder_id: UUID, *, fact: str | None = None, opens: bool) -> Book:
+async def locked(ctx: Context, holder_id: UUID, *, facts: Sequence[str] = (), opens: bool) -> Book:
     """A holder's credits, locked until the unit ends; `opens` makes the account where there is none.
 
     Raises `HolderNotFound` when there is no such holder.
     """
-    found = await find(ctx, holder_id, fact=fact)
+    found = await find(ctx, holder_id, facts=facts)
     if found is None and opens:
         await queries.open_account(ctx.db, holder_id)
-        found = await find(ctx, holder_id, fact=fact)
+        found = await find(ctx, holder_id, facts=facts)
     if found is None:
         raise HolderNotFound
     return found
 
 
-async def find(ctx: Context, holder_id: UUID, *, fact: str | None = None) -> Book | None:
+async def find(ctx: Context, holder_id: UUID, *, facts: Sequence[str] = ()) -> Book | None:
     """The same; None where nobody ever gave the holder credits."""
     if not await queries.lock(ctx.db, holder_id):
         return None
-    return Book(await queries.stand(ctx.db, holder_id, fact))
+    return Book(await queries.stand(ctx.db, holder_id, facts))
 
 
 async def write(ctx: Context, holder_id: UUID, book: Book) -> None:
@@ -171,6 +168,22 @@ async def write(ctx: Context, holder_id: UUID, book: Book) -> None:
         await queries.change_grants(ctx.db, holder_id, book.changed)
     if book.entries:
         await queries.enter(ctx.db, holder_id, book.entries)
+
+
+def _keep(book: Book, wanted: Kept) -> None:
+    found, ends_at = book.by_fact(wanted.fact), wanted.expires_at
+    if wanted.series is not None and wanted.begins_at is not None:
+        _end(book, [one for one in book.of_series(wanted.series) if one.fact != wanted.fact], wanted.begins_at)
+    if found is None and not wanted.amount:
+        return
+    if found is None:
+        new = _new(wanted.fact, _fitting(wanted.amount), wanted.reason, None if ends_at is msgspec.UNSET else ends_at)
+        found = book.add(msgspec.structs.replace(new, series=wanted.series, detail=dict(wanted.detail)))
+    else:
+        later = found.expires_at if ends_at is msgspec.UNSET else ends_at
+        book.end([found], later)
+        book.raise_to(book.now(found), wanted.amount)
+    book.revoke(found, wanted.revoked)
 
 
 def _end(book: Book, grants: list[Grant], at: datetime) -> None:

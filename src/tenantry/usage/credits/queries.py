@@ -12,7 +12,7 @@ from tenantry.holders.models import Holders
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Json, UtcDateTime, Whole, Words, write_time
 from tenantry.kernel.retention import expired
-from tenantry.kernel.sql import entries, member, now, plus
+from tenantry.kernel.sql import any_of, entries, member, now, plus
 
 from .book import NEVER
 from .models import CreditAccounts, CreditEntries, CreditGrants, CreditReservations
@@ -61,7 +61,7 @@ _stand = statement(
         CreditGrants,
         and_(
             CreditGrants.holder_id == CreditAccounts.holder_id,
-            or_(_is_left, CreditGrants.fact == param("fact", Words())),
+            or_(_is_left, any_of(CreditGrants.fact, "facts")),
         ),
     )
     .where(CreditAccounts.holder_id == param("holder")),
@@ -180,9 +180,9 @@ async def open_account(db: Unit, holder_id: UUID) -> None:
     await db.run(_open, holder=holder_id)
 
 
-async def stand(db: Unit, holder_id: UUID, fact: str | None) -> Stand:
-    """How a locked account stands: every grant with something left, and that of the fact, in one statement."""
-    rows = await db.rows(_stand, holder=holder_id, fact=fact)
+async def stand(db: Unit, holder_id: UUID, facts: Sequence[str]) -> Stand:
+    """How a locked account stands: every grant with something left, and those of the facts, in one statement."""
+    rows = await db.rows(_stand, holder=holder_id, facts=list(facts))
     at, number, reserved, _ = rows[0]
     return Stand(at, number, reserved, tuple(grant for *_, grant in rows if grant is not None))
 
