@@ -9,6 +9,7 @@ import msgspec
 
 from tenantry.kernel import Context, new_id
 
+from .events import PaymentPriced
 from .facts import announce_payment, announce_subscription
 from .holding import billing_of, recompute
 from .linking import find_holder
@@ -147,6 +148,8 @@ async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
         await payments.put_payment(ctx.db, row)
     if holder is not None:
         await announce_payment(ctx, holder, row)
+        if old is not None and old.price_id is None and row.price_id is not None:
+            await ctx.emit(PaymentPriced(holder, row.id))
     return True
 
 

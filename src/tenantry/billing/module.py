@@ -9,6 +9,7 @@ from tenantry.web import mark
 from .api import ROUTERS
 from .checks import check_billing
 from .claims import claim_of_proven
+from .crediting import CREDITING
 from .figures import billing_figures
 from .holding import recompute
 from .jobs import JOBS
@@ -56,6 +57,7 @@ MODULE = Module(
         PlanGranted: _keep_paid,
         UserDeletion: stop_charging,
         **HANDLERS,
+        **CREDITING,
     },
     figures=[billing_figures],
     exports=[

@@ -1,0 +1,18 @@
+"""Credits: granted once for a fact, spent atomically, oldest expiry first, never below nothing. A door of its own."""
+
+from .errors import CreditsInsufficient
+from .granting import give, grant, revoke, set_balance
+from .spending import balance, release, reserve, settle, spend
+
+__all__ = [
+    "CreditsInsufficient",
+    "balance",
+    "give",
+    "grant",
+    "release",
+    "reserve",
+    "revoke",
+    "set_balance",
+    "settle",
+    "spend",
+]
