@@ -13,7 +13,8 @@ from billing.history import steps
 from billing.truth import Event
 from tenantry.billing import operating
 from tenantry.billing.jobs import link_unlinked
-from tenantry.billing.queries import owners, payments, subscriptions
+from tenantry.billing.queries import owners, payments, revenue, subscriptions
+from tenantry.billing.terms.worth import PAYING
 from tenantry.billing.worker import drain
 from tenantry.holders import open_for_user
 from tenantry.kernel import new_id
@@ -79,9 +80,16 @@ async def state_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
                 "holder": row.holder_id == holder,
                 "plan": (held[0].plan, held[0].until, held[0].after, held[0].period_end),
                 "buys": row.plan,
+                "costs": await cost_of(ctx, name),
                 "payments": [one and {key: getattr(one, key) for key in PAID} for one in paid],
             }
     return found
+
+
+async def cost_of(ctx: Any, name: str) -> int | None:
+    """What the figures take the subscription to cost now."""
+    last = await revenue.last_seen(ctx.db, "fake", f"sub_{name}")
+    return last.amount_minor if last is not None else None
 
 
 def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +102,8 @@ def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
         found[name] = {
             "subscription": {key: getattr(said, key) for key in THEIRS},
             "buys": said.price.removeprefix("price_"),
+            # The past may be dated otherwise, for it is dated by when it was learned; what stands is the same.
+            "costs": truth["price"][said.price].amount if said.status in PAYING else None,
             "payments": [
                 one
                 and {

@@ -1,6 +1,6 @@
 """The figures of operators against a ledger that was written by hand, and what always holds of them.
 
-By month, USD in cents a month. `b` bob's year: 9000 / 12; `d` dan's week: 300 x 52 / 12 each; `f` fay's quarter: 6000 / 3.
+USD in cents a month. `b`'s year: 9000 / 12; `d`'s week: 300 x 52 / 12 each; `f`'s quarter: 6000 / 3.
 
 | what happens                                      | 31 Mar | 30 Apr | 31 May | 10 Jun |
 |---------------------------------------------------|-------:|-------:|-------:|-------:|
@@ -21,6 +21,7 @@ EUR: e pays 1000 from 20 March, leaves on 25 April, is back on 2 June; a buys an
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -201,6 +202,13 @@ async def test_the_figures_are_those_of_the_ledger(booked):
     assert found.by_provider["polar"].months[1].customers == Customers(start=1, churned=1)
     # Fewer months are the last of the same.
     assert (await revenue(booked.kit.system, months=2)).total == msgspec.structs.replace(total, months=total.months[2:])
+
+
+async def test_the_code_of_the_page_runs(booked):
+    page = (Path(__file__).parents[3] / "docs" / "revenue.md").read_text()
+    words = {}
+    exec(page.split("```python\n")[1].split("```")[0], words)
+    assert await words["report"](booked.kit.system) == {"USD": 7650, "EUR": 2000}
 
 
 async def test_a_price_that_is_changed_in_its_place_and_an_owner_who_goes_change_no_past(booked):
