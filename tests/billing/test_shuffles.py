@@ -16,8 +16,9 @@ from billing.truth import Event
 from tenantry import Credits
 from tenantry.billing import BillingProviders, operating
 from tenantry.billing.jobs import link_unlinked
-from tenantry.billing.queries import owners, payments, subscriptions
+from tenantry.billing.queries import owners, payments, revenue, subscriptions
 from tenantry.billing.snapshots import TERMINAL
+from tenantry.billing.terms.worth import PAYING
 from tenantry.billing.worker import drain
 from tenantry.holders import open_for_user
 from tenantry.kernel import new_id
@@ -107,6 +108,7 @@ async def state_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
                 "holder": row.holder_id == holder,
                 "plan": (held[0].plan, held[0].until, held[0].after, held[0].period_end),
                 "buys": row.plan,
+                "costs": await cost_of(ctx, name),
                 "payments": [one and {key: getattr(one, key) for key in PAID} for one in paid],
                 "credits": await credits_of(ctx.db, holder, is_over=row.status in TERMINAL),
             }
@@ -121,6 +123,12 @@ async def credits_of(db: Any, holder: Any, *, is_over: bool) -> Any:
     return [one for one in grants if one[0] == "payment" or not is_over]
 
 
+async def cost_of(ctx: Any, name: str) -> int | None:
+    """What the figures take the subscription to cost now."""
+    last = await revenue.last_seen(ctx.db, "fake", f"sub_{name}")
+    return last.amount_minor if last is not None else None
+
+
 def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
     """What the provider itself would say."""
     found: dict[str, Any] = {}
@@ -133,6 +141,8 @@ def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
             "buys": said.price.removeprefix("price_"),
             # Two thirds of the pack are left; of the period everything was paid back.
             "credits": [("payment", 90, 60, 30)] + ([] if said.status in TERMINAL else [("period", 1000, 0, 1000)]),
+            # The past may be dated otherwise, for it is dated by when it was learned; what stands is the same.
+            "costs": truth["price"][said.price].amount if said.status in PAYING else None,
             "payments": [
                 one
                 and {

@@ -78,6 +78,7 @@ MODULE = Module(
         "leaving": "writes what the provider did about an account that was closed",
         "claims": "links purchases that are nobody's to holders",
         "operating": "an operator looks at everybody's events and purchases",
+        "revenue": "an operator looks at what everybody pays",
         "jobs": "settles everybody's plans by the clock",
     },
 )

@@ -1129,6 +1129,46 @@ def upgrade() -> None:
         batch_op.create_index("ix_sessions_user_id_account_id", ["user_id", "account_id"], unique=False)
 
     op.create_table(
+        "subscription_terms",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("subscription_external_id", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("price_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("interval", sa.Text(), nullable=True),
+        sa.Column(
+            "interval_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False
+        ),
+        sa.Column("quantity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
+        sa.CheckConstraint(
+            "interval IN ('day', 'week', 'month', 'year')", name=op.f("ck_subscription_terms_interval_known")
+        ),
+        sa.CheckConstraint("origin IN ('state', 'payment')", name=op.f("ck_subscription_terms_origin_known")),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_subscription_terms_provider_known")
+        ),
+        sa.CheckConstraint(
+            "amount_minor >= 0 AND interval_count > 0 AND quantity >= 0",
+            name=op.f("ck_subscription_terms_amount_minor_counted"),
+        ),
+        sa.CheckConstraint("length(currency) BETWEEN 3 AND 3", name=op.f("ck_subscription_terms_currency_length")),
+        sa.CheckConstraint(
+            "length(subscription_external_id) BETWEEN 1 AND 255",
+            name=op.f("ck_subscription_terms_subscription_external_id_length"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["price_id"], ["prices.id"], name=op.f("fk_subscription_terms_price_id_prices"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("provider", "subscription_external_id", "since", name=op.f("pk_subscription_terms")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("subscription_terms", schema=None) as batch_op:
+        batch_op.create_index("ix_subscription_terms_price_id", ["price_id"], unique=False)
+
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
@@ -1339,6 +1379,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.create_index("ix_payments_holder_id_created_at", ["holder_id", "created_at"], unique=False)
+        batch_op.create_index("ix_payments_paid", [sa.literal_column("coalesce(paid_at, created_at)")], unique=False)
         batch_op.create_index("ix_payments_price_id", ["price_id"], unique=False)
         batch_op.create_index("ix_payments_provider_customer", ["provider", "customer"], unique=False)
         batch_op.create_index("ix_payments_provider_intent", ["provider", "intent"], unique=False)
@@ -1413,6 +1454,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_subscriptions_price_id", ["price_id"], unique=False)
         batch_op.create_index("ix_subscriptions_provider_customer", ["provider", "customer"], unique=False)
         batch_op.create_index("ix_subscriptions_status_access_until", ["status", "access_until"], unique=False)
+        batch_op.create_index("ix_subscriptions_trial_ends_at", ["trial_ends_at"], unique=False)
         batch_op.create_index(
             "ix_subscriptions_unlinked",
             ["email"],
@@ -2112,6 +2154,20 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "ALTER TABLE subscription_terms ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE subscription_terms FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON subscription_terms FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_select ON subscription_terms FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_insert ON subscription_terms FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_update ON subscription_terms FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_delete ON subscription_terms FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER api_keys_touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE api_keys FORCE ROW LEVEL SECURITY",
@@ -2371,6 +2427,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("holder_id IS NULL"),
             sqlite_where=sa.text("holder_id IS NULL"),
         )
+        batch_op.drop_index("ix_subscriptions_trial_ends_at")
         batch_op.drop_index("ix_subscriptions_status_access_until")
         batch_op.drop_index("ix_subscriptions_provider_customer")
         batch_op.drop_index("ix_subscriptions_price_id")
@@ -2383,6 +2440,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_payments_provider_intent")
         batch_op.drop_index("ix_payments_provider_customer")
         batch_op.drop_index("ix_payments_price_id")
+        batch_op.drop_index("ix_payments_paid")
         batch_op.drop_index("ix_payments_holder_id_created_at")
 
     op.drop_table("payments")
@@ -2405,6 +2463,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_api_keys_holder_id_created_at")
 
     op.drop_table("api_keys")
+    with op.batch_alter_table("subscription_terms", schema=None) as batch_op:
+        batch_op.drop_index("ix_subscription_terms_price_id")
+
+    op.drop_table("subscription_terms")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_sessions_user_id_account_id")
         batch_op.drop_index("ix_sessions_impersonator_id")
