@@ -15,7 +15,7 @@ MONTH = timedelta(days=31)
 
 
 def steps(truth: Truth, holder: UUID | None, name: str, seed: int) -> Iterator[list[Event]]:
-    """A trial, payments told several times, a failure, another plan, refunds, a pack, a cancellation, perhaps an end."""
+    """A trial, payments told several times, a failure, another plan, refunds, a pack, a cancellation, maybe an end."""
     choose = random.Random(seed)
     first = subscription_of(
         holder,

@@ -54,13 +54,9 @@ class CreditGrants(Touched, Base):
         CheckConstraint("amount > 0", name="amount_counted"),
         CheckConstraint("remaining BETWEEN 0 AND amount", name="remaining_within"),
         CheckConstraint("revoked BETWEEN 0 AND amount", name="revoked_within"),
-        # Of a holder only what is left of is asked for; of all holders, what is due to expire.
-        Index(
-            "ix_credit_grants_left",
-            "holder_id",
-            postgresql_where=text("remaining > 0"),
-            sqlite_where=text("remaining > 0"),
-        ),
+        Index("ix_credit_grants_holder_id_remaining", "holder_id", "remaining"),
+        Index("ix_credit_grants_holder_id_series", "holder_id", "series"),
+        # Of all holders': what is due to expire.
         Index(
             "ix_credit_grants_due",
             "expires_at",
