@@ -18,8 +18,8 @@ from tenantry.usage.credits.models import CreditGrants
 class Me(msgspec.Struct, frozen=True):
     """A user with the plan of the user's own holder, and the provider of the first account still connected.
 
-    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on. `tokens`: credits that
-    are left; `tokens_expires_at`: when the next of them expire.
+    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on. `tokens`: credits
+    that are left; `tokens_expires_at`: when the next of them expire.
     """
 
     id: UUID

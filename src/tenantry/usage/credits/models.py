@@ -1,6 +1,14 @@
 """What holders were granted, what became of it, and what is set aside for work under way."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    literal_column,
+)
 
 from tenantry.holders import of_my_holders
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
@@ -9,6 +17,7 @@ from tenantry.kernel.policies import Policy, Rights, anyone
 
 REASONS = ("payment", "period", "admin", "gift", "other")
 KINDS = ("grant", "spend", "expire", "revoke", "set")
+_IS_LEFT: ColumnElement[bool] = literal_column("remaining > 0")
 _ACCOUNT = "credit_accounts.holder_id"
 
 
@@ -60,8 +69,8 @@ class CreditGrants(Touched, Base):
         Index(
             "ix_credit_grants_due",
             "expires_at",
-            postgresql_where=text("remaining > 0"),
-            sqlite_where=text("remaining > 0"),
+            postgresql_where=_IS_LEFT,
+            sqlite_where=_IS_LEFT,
         ),
     )
 
