@@ -14,6 +14,7 @@ POST /billing/subscriptions/{subscription_id}/change
 POST /billing/subscriptions/{subscription_id}/pause
 POST /billing/subscriptions/{subscription_id}/resume
 GET /billing/success
+GET /credits
 GET /dashboard
 GET /dashboard/prices
 POST /dashboard/prices
@@ -63,6 +64,8 @@ POST /v1/auth/confirm/passkey
 POST /v1/auth/confirm/passkey/options
 POST /v1/auth/link-account
 POST /v1/checkout
+GET /v1/credits/entries
+GET /v1/credits/export.csv
 GET /v1/keys
 POST /v1/keys
 DELETE /v1/keys/{key_id}
@@ -118,6 +121,11 @@ DELETE /v1/trials/{trial_id}/keys/{key_id}
 """
 """Only whoever has signed in."""
 CALLERS = """
+GET /v1/credits
+POST /v1/credits/reservations
+POST /v1/credits/reservations/{reservation_id}/release
+POST /v1/credits/reservations/{reservation_id}/settle
+POST /v1/credits/spend
 GET /v1/prices/{symbol}
 GET /v1/sources
 GET /v1/work

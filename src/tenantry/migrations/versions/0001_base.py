@@ -1670,13 +1670,8 @@ def upgrade() -> None:
             postgresql_where=sa.text("remaining > 0"),
             sqlite_where=sa.text("remaining > 0"),
         )
-        batch_op.create_index(
-            "ix_credit_grants_left",
-            ["holder_id"],
-            unique=False,
-            postgresql_where=sa.text("remaining > 0"),
-            sqlite_where=sa.text("remaining > 0"),
-        )
+        batch_op.create_index("ix_credit_grants_holder_id_remaining", ["holder_id", "remaining"], unique=False)
+        batch_op.create_index("ix_credit_grants_holder_id_series", ["holder_id", "series"], unique=False)
 
     op.create_table(
         "credit_reservations",
@@ -2657,9 +2652,8 @@ def downgrade() -> None:
 
     op.drop_table("credit_reservations")
     with op.batch_alter_table("credit_grants", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_credit_grants_left", postgresql_where=sa.text("remaining > 0"), sqlite_where=sa.text("remaining > 0")
-        )
+        batch_op.drop_index("ix_credit_grants_holder_id_series")
+        batch_op.drop_index("ix_credit_grants_holder_id_remaining")
         batch_op.drop_index(
             "ix_credit_grants_due", postgresql_where=sa.text("remaining > 0"), sqlite_where=sa.text("remaining > 0")
         )

@@ -2,10 +2,12 @@
 
 from .errors import CreditsInsufficient
 from .granting import give, grant, revoke, set_balance
+from .rows import Spent
 from .spending import balance, release, reserve, settle, spend
 
 __all__ = [
     "CreditsInsufficient",
+    "Spent",
     "balance",
     "give",
     "grant",

@@ -1,7 +1,8 @@
 """`/v1/credits`: what the caller has, what became of it, and spending it, at once or after the work.
 
 For people and for keys, each on their own holder. An operator's service key, one with the scope `authorize`, may name
-any holder: a service in another language spends for its people with it.
+any holder: a service in another language spends for its people with it. Only such a key sets credits aside and ends
+what was set aside: whose credits they are is not to say what the work did cost.
 """
 
 from datetime import datetime, timedelta
@@ -222,6 +223,7 @@ async def spend_credits(body: Spending, ctx: Caller) -> SpentCredits:
 )
 async def reserve_credits(body: Reserving, ctx: Caller) -> CreditReservation:
     """Set credits aside for work whose cost is known afterwards."""
+    ctx.require(FOR_ANYBODY)
     expires_in = timedelta(seconds=body.expires_in)
     made = await spending.reserve(ctx, body.amount, expires_in=expires_in, **_terms(ctx, body, body.label))
     return CreditReservation.of(made)
@@ -233,6 +235,7 @@ _ENDING = problems(*_ASK, CreditReservationConflict, CreditReservationNotFound)
 @router.post(f"{_ID}/settle", responses=_ENDING)
 async def settle_credits(reservation_id: UUID, body: Settling, ctx: Caller) -> CreditReservation:
     """Spend what the work did cost, and set the rest free."""
+    ctx.require(FOR_ANYBODY)
     whose = _whose(ctx, body.holder_id)
     return CreditReservation.of(await spending.settle(ctx, reservation_id, body.used, holder_id=whose))
 
@@ -240,6 +243,7 @@ async def settle_credits(reservation_id: UUID, body: Settling, ctx: Caller) -> C
 @router.post(f"{_ID}/release", responses=_ENDING)
 async def release_credits(reservation_id: UUID, ctx: Caller, body: Releasing | None = None) -> CreditReservation:
     """Set all of it free: the work was not done."""
+    ctx.require(FOR_ANYBODY)
     whose = _whose(ctx, body.holder_id if body else None)
     return CreditReservation.of(await spending.release(ctx, reservation_id, holder_id=whose))
 

@@ -1,6 +1,14 @@
 """What holders were granted, what became of it, and what is set aside for work under way."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    literal_column,
+)
 
 from tenantry.holders import of_my_holders
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
@@ -9,6 +17,7 @@ from tenantry.kernel.policies import Policy, Rights, anyone
 
 REASONS = ("payment", "period", "admin", "gift", "other")
 KINDS = ("grant", "spend", "expire", "revoke", "set")
+_IS_LEFT: ColumnElement[bool] = literal_column("remaining > 0")
 _ACCOUNT = "credit_accounts.holder_id"
 
 
@@ -54,18 +63,14 @@ class CreditGrants(Touched, Base):
         CheckConstraint("amount > 0", name="amount_counted"),
         CheckConstraint("remaining BETWEEN 0 AND amount", name="remaining_within"),
         CheckConstraint("revoked BETWEEN 0 AND amount", name="revoked_within"),
-        # Of a holder only what is left of is asked for; of all holders, what is due to expire.
-        Index(
-            "ix_credit_grants_left",
-            "holder_id",
-            postgresql_where=text("remaining > 0"),
-            sqlite_where=text("remaining > 0"),
-        ),
+        Index("ix_credit_grants_holder_id_remaining", "holder_id", "remaining"),
+        Index("ix_credit_grants_holder_id_series", "holder_id", "series"),
+        # Of all holders': what is due to expire.
         Index(
             "ix_credit_grants_due",
             "expires_at",
-            postgresql_where=text("remaining > 0"),
-            sqlite_where=text("remaining > 0"),
+            postgresql_where=_IS_LEFT,
+            sqlite_where=_IS_LEFT,
         ),
     )
 

@@ -23,8 +23,7 @@ DUE_MAX = 200
 GONE_RESERVATIONS = expired(CreditReservations.expires_at, CreditReservations.status != "held")
 """Reservations that have ended, for who forgets them."""
 
-# Not a bound zero: then no database would know that the indexes of what is left may serve.
-_is_left = CreditGrants.remaining > literal_column("0")
+_is_left = CreditGrants.remaining > 0
 
 _lock = statement(select(CreditAccounts.holder_id).where(CreditAccounts.holder_id == param("holder")).with_for_update())
 _to_open = upsert(CreditAccounts).from_select(
@@ -129,7 +128,8 @@ _of_series = statement(
 )
 _due = statement(
     select(CreditGrants.holder_id)
-    .where(_is_left, CreditGrants.expires_at <= now())
+    # Not a bound zero: then no database would know that the index of what is left may serve.
+    .where(CreditGrants.remaining > literal_column("0"), CreditGrants.expires_at <= now())
     .order_by(CreditGrants.expires_at)
     .limit(DUE_MAX)
 )
