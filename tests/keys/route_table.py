@@ -178,6 +178,7 @@ POST /v1/auth/sign-out
 POST /v1/auth/sign-up
 POST /v1/auth/sign-up/confirm
 GET /v1/auth/ways
+GET /v1/products
 POST /webhooks/{provider}
 """
 """Strangers too; who shows a key shows one that works."""

@@ -66,6 +66,7 @@ MODULE = Module(
         Export("customers", _customers),
     ],
     public={
+        "GET /v1/products": "what is for sale is on the pricing page too",
         "POST /webhooks/{provider}": "a payment provider has no account; the signature is the proof",
     },
     service={

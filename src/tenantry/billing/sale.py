@@ -40,13 +40,19 @@ def prices_by_plan(product: Product, prices: Iterable[SoldPrice]) -> Mapping[str
 
 
 def goods_of(product: Product, prices: Iterable[SoldPrice]) -> list[Good]:
-    """What else is sold, in the order in which it came to be known: nothing, where only plans are on offer.
+    """What else is sold, by the period before what is paid once, the cheapest first; nothing where only plans are.
 
     A price of a plan that is not for sale is not either, unless it is paid once: that buys no plan.
     """
     if product.billing is None or product.billing.offers != "products":
         return []
-    return by_product(one for one in prices if one.interval is None or plan_by(product, one) is None)
+    others = (one for one in prices if one.interval is None or plan_by(product, one) is None)
+    return sorted(by_product(others), key=_place)
+
+
+def _place(good: Good) -> tuple[bool, int, str]:
+    first = good.prices[0]
+    return first.interval is None, first.amount_minor or 0, good.name
 
 
 def by_product(prices: Iterable[SoldPrice]) -> list[Good]:
