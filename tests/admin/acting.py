@@ -1,8 +1,8 @@
 """Who looks after the product in tests, and what is looked up there."""
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 import httpx2
@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from billing.truth import Event, Truth
 from tenantry.billing.models import BillingEvents
 from tenantry.billing.worker import drain
+from tenantry.identity.models import Users
 from tenantry.identity.operating import ADMINISTER
 from tenantry.kernel import Context
 from tenantry.kernel.audit import AuditLog
@@ -24,31 +25,16 @@ _entries = statement(
     .order_by(AuditLog.id),
     lambda *row: row,
 )
+_promote = statement(update(Users).where(Users.id == param("user")).values(role="ADMIN"))
 _kill = statement(update(BillingEvents).values(status="dead", attempts=12, last_error="token=abc refused"))
 
 
 async def make_operator(kit: AppKit, browser: httpx2.AsyncClient) -> UUID:
     """Give whoever is signed in there the right; their id."""
     user = UUID((await browser.get("/v1/me")).json()["id"])
-    runtime = kit.runtime
-
-    def granting(resolver: Any) -> Any:
-        async def resolve(request: Any, running: Any) -> Any:
-            found = await resolver(request, running)
-            if found is None or found.actor.user_id != user:
-                return found
-            rights = found.actor.permissions | {ADMINISTER.name}
-            return type(found)(_with(found.actor, permissions=rights), found.holder)
-
-        return resolve
-
-    kit.app.state.runtime = replace(runtime, resolvers=[granting(one) for one in runtime.resolvers])
+    async with kit.system.service() as ctx:
+        await ctx.db.run(_promote, user=user)
     return user
-
-
-def _with(struct: Any, **changes: Any) -> Any:
-    values = {name: getattr(struct, name) for name in struct.__struct_fields__}
-    return type(struct)(**(values | changes))
 
 
 @dataclass

@@ -2,7 +2,9 @@
 
 import csv
 from io import StringIO
+from uuid import UUID
 
+from msgspec.structs import replace
 from sqlalchemy import insert
 
 from admin.acting import link
@@ -70,6 +72,7 @@ async def test_the_filters_and_the_file(office):
     assert banned["reason"] == '\'=HYPERLINK("http://evil")'
     assert (banned["created_at"], banned["detail"]) == ("2026-03-14T12:00:00Z", '{"a": 1}')
     assert all(grace["id"] in one for one in lines)
+    assert header[-1] == "impersonator_id"
     ((actor, *_),) = await office.audited("audit.exported")
     assert actor == office.operator
     assert (await office.grace.get("/admin/audit.csv")).status_code == 404
@@ -80,19 +83,25 @@ async def test_everybody_reads_their_own_entries_and_the_operator_all(office):
     async with office.as_operator().service() as ctx:
         await audit(ctx, "user.banned", subject=("user", grace["id"]), reason="spam", detail={"ticket": 7})
         await audit(ctx, "other.thing", subject=("user", str(office.operator)))
+    looking = office.as_operator()
+    through = replace(looking, actor=replace(looking.actor, user_id=UUID(grace["id"]), impersonator_id=office.operator))
+    async with through.service() as ctx:
+        await audit(ctx, "thing.seen", detail={"from": "our office"})
     own = (await office.grace.get(PATH)).json()["items"]
-    banned, *others = own
+    seen, banned, *others = own
+    assert (seen["actor_id"], seen["is_impersonated"], seen["impersonator_id"]) == (grace["id"], True, None)
+    assert (seen["detail"], seen["address"]) == ({}, None)
     assert (banned["action"], banned["reason"], banned["subject_id"]) == ("user.banned", "spam", grace["id"])
     assert (banned["actor_id"], banned["detail"], banned["address"]) == (None, {}, None)
     assert {one["actor_id"] for one in others} <= {grace["id"], None}
     assert "session.started" in {one["action"] for one in others}
-    seen, cursor = [], None
+    listed, cursor = [], None
     while True:
         page = (await office.grace.get(PATH, params={"limit": 1, **({"cursor": cursor} if cursor else {})})).json()
-        seen += page["items"]
+        listed += page["items"]
         if (cursor := page["next_cursor"]) is None:
             break
-    assert seen == own
+    assert listed == own
     assert (await office.grace.get(PATH, params={"action": "user.banned"})).json()["items"] == [banned]
     assert (await office.grace.get(PATH, params={"until": "2026-03-14T12:00:00Z"})).json()["items"] == []
     for asked in ({"scope": "all"}, {"actor_id": grace["id"]}, {"subject_id": "x"}):

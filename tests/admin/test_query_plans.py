@@ -106,7 +106,8 @@ async def plan_of(kit, wanted):
     now, mine = kit.clock.now(), UUID(int=7)
     given = {
         "place_at": now - timedelta(days=60), "place_id": UUID(int=1500), "limit": 51, "action": "x.rare",
-        "actor": mine, "subject": str(mine), "since": now - timedelta(days=70), "until": now - timedelta(days=69), "own_id": mine,
+        "actor": mine, "subject": str(mine), "since": now - timedelta(days=70), "until": now - timedelta(days=69),
+        "own_id": mine,
         "own_subjects": [str(mine)], "status": "dead", "name": "x.rare", "recipient": f"{mine}@example.com",
         "object_id": str(mine), "plan": "business", "owner": f"{mine}@example.com", "keys": [str(mine)],
         "seconds": -600, "email": f"{mine}@example.com",

@@ -3,7 +3,7 @@
 import pytest
 
 from tenantry import Burst, Count, Google, Keys, Meter, Plan, Product, Settings
-from tenantry.app import StartRefused, check, create_app
+from tenantry.app import check
 
 requests = Meter("requests", per="day")
 SETTINGS = Settings(google_client_id="id", google_client_secret="secret")
@@ -45,9 +45,9 @@ def test_a_pace_is_held_to_and_no_warning():
     assert not [one for one in check(product(burst=Burst(5)), SETTINGS) if "burst" in one.problem]
 
 
-def test_organizations_cannot_be_billed_yet():
-    with pytest.raises(StartRefused, match="no organizations yet"):
-        create_app(product(billed="organization"), SETTINGS)
+def test_organizations_that_are_billed_exist():
+    assert errors(check(product(billed="organization"), SETTINGS)) == []
+    assert product(billed="organization").organizations is not None
 
 
 def test_something_else_than_a_module_is_refused():

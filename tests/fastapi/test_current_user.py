@@ -10,7 +10,8 @@ from tenantry import Context, Module, Read, Write
 from tenantry.fastapi import CurrentUser, Require, User
 from tenantry.kernel import Problem, SignedIn
 from tenantry.kernel.audit import audit
-from tenantry.kernel.context import Permission, Resolved, open_context, system_context
+from tenantry.kernel.context import Resolved, open_context, system_context
+from tenantry.kernel.permissions import Permission
 from tenantry.testing import PUBLIC_URL
 from tenantry.testing.queries import latest_entries
 

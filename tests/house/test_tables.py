@@ -14,6 +14,7 @@ from tenantry.kernel.policies import Policy
 
 NULLABLE_OWNERS = {
     "holders.user_id": "a holder is a user, an organization or a workspace: exactly one, says its CHECK",
+    "holders.organization_id": "the same",
     "holders.workspace_id": "the same; the workspace's owner stands in owner_id, which its key names too",
     "verification_tokens.user_id": "who signs up is nobody yet",
     "subscriptions.holder_id": "what was bought elsewhere may be nobody's that is known, until it is claimed",

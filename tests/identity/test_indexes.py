@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tenantry.identity import queries
+from tenantry.identity import lookup, queries
 from tenantry.kernel.clock import SystemClock
 from tenantry.kernel.database.sqlite_file import register_functions
 from tenantry.kernel.policies import Role
@@ -16,7 +16,7 @@ from tenantry.kernel.policies import Role
 LOOK_UPS = {
     "by address": (queries.users._of_email, {"email": "ada@example.com"}, "uq_users_email"),
     "by account": (queries.accounts._known, {"provider": "demo", "subject": "x"}, "uq_accounts_provider"),
-    "by token": (queries.sessions._live, {"hash": b"x" * 32}, "uq_sessions_token_hash"),
+    "by token": (lookup._live, {"hash": b"x" * 32}, "uq_sessions_token_hash"),
     "of a user": (
         queries.sessions._sessions,
         {"user": UUID(int=1), "before": UUID(int=2**128 - 1), "limit": 9},

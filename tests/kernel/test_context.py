@@ -11,8 +11,9 @@ from tenantry import Google, Meter, Module, Plan, Product
 from tenantry.identity.models import Users
 from tenantry.kernel import Anyone, Context, Open, Problem, Read, Service, SignedIn, Write
 from tenantry.kernel.audit import audit
-from tenantry.kernel.context import STRANGER, Permission
+from tenantry.kernel.context import STRANGER
 from tenantry.kernel.database import param, refuse_while_open, statement
+from tenantry.kernel.permissions import Permission
 from tenantry.kernel.problems import Forbidden, Unauthenticated
 from tenantry.testing import AppKit
 from tenantry.testing.queries import latest_entries

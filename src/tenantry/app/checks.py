@@ -35,7 +35,12 @@ def check(product: Product, settings: Settings) -> list[Finding]:
 
 def modules_of(product: Product) -> list[Module]:
     """The built-in rooms that the product wants, and the author's own modules, which come last."""
-    optional = {"keys": product.keys, "trials": product.trials, "billing": product.billing}
+    optional = {
+        "keys": product.keys,
+        "trials": product.trials,
+        "billing": product.billing,
+        "organizations": product.organizations,
+    }
     absent = {name for name, wanted in optional.items() if wanted is None}
     rooms = (room for room in ROOMS if room.name not in absent)
     return [*rooms, *(one for one in product.modules if isinstance(one, Module))]
@@ -50,16 +55,13 @@ def refuse_errors(product: Product, settings: Settings) -> None:
 
 def _check_unbuilt(product: Product) -> list[Finding]:
     """What a declaration may say, though no room holds it to it by itself."""
-    found = []
-    if product.billed == "organization":
-        found.append(
-            Finding("error", "billed", "there are no organizations yet.", 'Leave it out, or say billed="user".')
-        )
     asked = {gauge.name: "change_gauge" for gauge in product.gauges}
     asked |= {count.name: "refuse_when_full" for count in product.counts}
     if product.keys is not None and product.keys.count is not None:
         asked.pop(product.keys.count.name, None)
-    return found + [
+    if product.organizations is not None and product.organizations.seats is not None:
+        asked.pop(product.organizations.seats.name, None)
+    return [
         Finding(
             "warning",
             "plans",

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 import tenantry
 from tenantry.billing import Bell, BillingFigures, BillingProviders, billing_providers
 from tenantry.identity import PasswordHashing, SignInProviders, sign_in_providers
+from tenantry.identity.lookup import SessionLookup
 from tenantry.kernel import Context, Module, Settings
 from tenantry.kernel.body_limit import BodyLimit
 from tenantry.kernel.clock import Clock, SystemClock
@@ -41,6 +42,7 @@ from tenantry.kernel.routing import index_routes
 from tenantry.kernel.runtime import Runtime
 from tenantry.kernel.secret_file import development_secret
 from tenantry.keys import AuthorizeDoor, Bodies, CallLog, KnownKeys
+from tenantry.organizations import MemberLookup, rights
 from tenantry.product import Password, Product
 from tenantry.site import layout_of
 from tenantry.sources import Feeds
@@ -121,6 +123,7 @@ def build_ports(
     ports: dict[type, object] = {
         Feeds: Feeds.of(product, clock, binance_base_url=settings.binance_base_url),
         SignInProviders: sign_in_providers(product, settings, clock),
+        SessionLookup: _lookup(product),
         Notices: notices,
         Leases: leases,
         **usage_ports(),
@@ -135,6 +138,12 @@ def build_ports(
     if product.way_in(Password) is not None:
         ports[PasswordHashing] = PasswordHashing()
     return {**ports, **given}
+
+
+def _lookup(product: Product) -> SessionLookup:
+    if product.organizations is None:
+        return SessionLookup()
+    return MemberLookup(is_billed=product.billed == "organization")
 
 
 def _clock(ports: Mapping[type, object]) -> Clock:
@@ -162,6 +171,7 @@ def _runtime(product: Product, settings: Settings, modules: Sequence[Module], po
         handlers=handlers,
         ports=ports,
         jobs={job.name: job for module in modules for job in module.jobs},
+        rights=rights(modules),
     )
     for read in (read for module in modules for read in module.figures):
         runtime.metrics.follow(partial(_read_figures, read, weakref.ref(runtime)))

@@ -14,6 +14,7 @@ from tenantry.kernel.mail import DELIVER, forget_sent
 from tenantry.kernel.module import Job
 from tenantry.kernel.notices import forget_notices, notice_figures
 from tenantry.keys.module import MODULE as KEYS
+from tenantry.organizations.module import MODULE as ORGANIZATIONS
 from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
 from tenantry.trials.module import MODULE as TRIALS
@@ -45,4 +46,16 @@ KERNEL = Module(
     },
 )
 
-ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, USAGE, KEYS, BILLING, SOURCES, TRIALS, ADMIN, SITE)
+ROOMS: tuple[Module, ...] = (
+    KERNEL,
+    HOLDERS,
+    IDENTITY,
+    ORGANIZATIONS,
+    USAGE,
+    KEYS,
+    BILLING,
+    SOURCES,
+    TRIALS,
+    ADMIN,
+    SITE,
+)

@@ -13,7 +13,8 @@ from fastapi import Depends
 from fastapi.requests import HTTPConnection
 
 from tenantry.kernel import Context, Problem
-from tenantry.kernel.context import Permission, context_of
+from tenantry.kernel.context import context_of
+from tenantry.kernel.permissions import Permission
 from tenantry.kernel.problems import DatabaseUnavailable, Forbidden, Unauthenticated
 from tenantry.kernel.told import tell
 from tenantry.keys import ScopeMissing

@@ -10,12 +10,13 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     case,
+    or_,
     select,
 )
 
 from tenantry.kernel.database import Base, Touched, column, id_column, length_between, one_of
 from tenantry.kernel.database.types import Flag, Id, Json, UtcDateTime, Whole, Words
-from tenantry.kernel.policies import Policy, Predicate, Rights, anyone, own
+from tenantry.kernel.policies import Policy, Predicate, Rights, anyone, of_my_organizations, own
 from tenantry.kernel.sql import now
 
 
@@ -42,21 +43,27 @@ class Plans(Touched, Base):
     )
 
 
-class Holders(Touched, Base):
-    """Who holds a plan, its quotas, credits and keys: a user, or a trial workspace. Organizations join later.
+def _mine(row: Any) -> ColumnElement[bool]:
+    return or_(own("owner_id")(row), of_my_organizations()(row))
 
-    `owner_id` is the person behind it, whose ban or deletion stops it: the user, or the workspace's owner. `ends_at`:
+
+class Holders(Touched, Base):
+    """Who holds a plan, its quotas, credits and keys: a user, an organization, or a trial workspace.
+
+    `owner_id` is the person behind it, whose ban or deletion stops it: the user, or the workspace's owner; nobody's
+    does that to an organization's. `ends_at`:
     from then on nothing is admitted. `suspended_at`: nothing is, until it is NULL again. `plan_until`: from then on the
     plan is `plan_after`, whether or not anybody has written that down. `granted_plan`: the plan that was given by hand,
     below which billing never puts the holder.
     """
 
     __tablename__ = "holders"
-    __policy__ = Policy(authenticated=Rights(read=own("owner_id")))
+    __policy__ = Policy(authenticated=Rights(read=_mine))
 
     id = id_column()
     kind = column(Words())
     user_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True, unique=True)
+    organization_id = column(Id(), ForeignKey("organizations.id", ondelete="CASCADE"), nullable=True, unique=True)
     workspace_id = column(Id(), nullable=True, unique=True)
     owner_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
     plan = column(Words(), ForeignKey("plans.name", ondelete="RESTRICT"))
@@ -71,12 +78,15 @@ class Holders(Touched, Base):
     revision = column(Whole(), server_default="1")
 
     __table_args__ = (
-        one_of("kind", "user", "workspace"),
+        one_of("kind", "user", "organization", "workspace"),
         one_of("plan_source", "default", "admin", "trial", "billing"),
         CheckConstraint(
-            "(kind = 'user' AND user_id IS NOT NULL AND workspace_id IS NULL"
+            "(kind = 'user' AND user_id IS NOT NULL AND organization_id IS NULL AND workspace_id IS NULL"
             " AND owner_id IS NOT NULL AND owner_id = user_id)"
-            " OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND owner_id IS NOT NULL)",
+            " OR (kind = 'organization' AND organization_id IS NOT NULL AND user_id IS NULL AND workspace_id IS NULL"
+            " AND owner_id IS NULL)"
+            " OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND organization_id IS NULL"
+            " AND owner_id IS NOT NULL)",
             name="one_owner",
         ),
         CheckConstraint("(plan_until IS NULL) = (plan_after IS NULL)", name="plan_until_whole"),
@@ -88,6 +98,7 @@ class Holders(Touched, Base):
             ["owner_id", "workspace_id"], ["trial_workspaces.user_id", "trial_workspaces.id"], ondelete="CASCADE"
         ),
         UniqueConstraint("user_id", "id"),
+        UniqueConstraint("organization_id", "id"),
         UniqueConstraint("workspace_id", "id"),
         Index("ix_holders_plan", "plan"),
         Index("ix_holders_plan_after", "plan_after"),
@@ -97,20 +108,21 @@ class Holders(Touched, Base):
     )
 
 
-def plan_now() -> ColumnElement[Any]:
+def plan_now(holders: Any = Holders) -> ColumnElement[Any]:
     """The plan in force by the database's time, of each of the `Holders` that are selected from. Nobody reads `plan`.
 
-    Label it where it is a column of an answer. Behind a lock it is the plan of when the statement began.
+    Label it where it is a column of an answer. Behind a lock it is the plan of when the statement began. `holders`: an
+    alias of the table, where it is joined twice.
     """
-    is_over = Holders.plan_until <= now()
+    is_over = holders.plan_until <= now()
     # Nearly nobody's plan has an end: then SQLite, whose clock is a function of ours, is not asked for the time.
-    return case((Holders.plan_until.is_(None), Holders.plan), (is_over, Holders.plan_after), else_=Holders.plan)
+    return case((holders.plan_until.is_(None), holders.plan), (is_over, holders.plan_after), else_=holders.plan)
 
 
 def of_my_holders(column: str = "holder_id") -> Predicate:
     """The rows whose holder is mine, for the policies of what holders own."""
 
     def predicate(row: Any) -> Any:
-        return row[column].in_(select(Holders.id).where(own("owner_id")(Holders.__table__.c)))
+        return row[column].in_(select(Holders.id).where(_mine(Holders.__table__.c)))
 
     return predicate

@@ -90,6 +90,15 @@ _create_for_workspace = statement(
     Holder,
 )
 
+_create_for_organization = statement(
+    insert(Holders)
+    .values({name: param(name) for name in ("id", "organization_id", "plan")})
+    .values(kind="organization")
+    .returning(*_COLUMNS),
+    Holder,
+)
+
+_by_organization = statement(select(*_COLUMNS).where(Holders.organization_id == param("organization")), Holder)
 _by_user = statement(select(*_COLUMNS).where(Holders.user_id == param("user")), Holder)
 _by_id = statement(select(*_COLUMNS).where(Holders.id == param("holder")), Holder)
 
@@ -173,6 +182,16 @@ async def create_for_workspace(
     return await db.one(
         _create_for_workspace, id=holder, workspace_id=workspace_id, owner_id=owner_id, plan=plan, ends_at=ends_at
     )
+
+
+async def create_for_organization(db: Unit, holder: UUID, *, organization_id: UUID, plan: str) -> Holder:
+    """Write the holder of an organization."""
+    return await db.one(_create_for_organization, id=holder, organization_id=organization_id, plan=plan)
+
+
+async def by_organization(db: Unit, organization: UUID) -> Holder | None:
+    """The holder of an organization."""
+    return await db.one_or_none(_by_organization, organization=organization)
 
 
 async def move_end(db: Unit, workspace: UUID, end: datetime | None) -> EndMoved | None:

@@ -240,3 +240,9 @@ class ConfirmationNeeded(Problem):
     """Confirm first that it is you: this changes how your account is reached."""
 
     code, status = "identity.confirmation_needed", 403
+
+
+class ReadOnly(Problem):
+    """You look through somebody else's eyes here, and may only look. End that first."""
+
+    code, status = "identity.read_only", 403

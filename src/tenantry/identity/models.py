@@ -1,6 +1,19 @@
 """Users, what they sign in with, their sessions, and what is mailed to them to prove something."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    and_,
+    case,
+    or_,
+    text,
+)
 
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
 from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
@@ -13,7 +26,9 @@ from .names import NAME_CHARACTERS_MAX
 class Users(Touched, Base):
     """A person. The address is unique without regard to case; only the verified flow changes it.
 
-    A ban ends by itself at `ban_ends_at`; without one it holds until it is lifted.
+    A ban ends by itself at `ban_ends_at`; without one it holds until it is lifted. `role` is what the person is beside
+    that: read it through `role_now()`. Billing moves it between USER and PREMIUM, of which PREMIUM is over at
+    `role_until`, and writes `membership_status`; only an operator makes an ADMIN.
     """
 
     __tablename__ = "users"
@@ -31,6 +46,9 @@ class Users(Touched, Base):
     ban_ends_at = column(UtcDateTime(), nullable=True)
     ban_reason = column(Words(), nullable=True)
     deleted_at = column(UtcDateTime(), nullable=True)
+    role = column(Words(), server_default="USER")
+    role_until = column(UtcDateTime(), nullable=True)
+    membership_status = column(Words(), server_default="ACTIVE")
 
     __table_args__ = (
         length_between("email", 3, 255),
@@ -40,11 +58,24 @@ class Users(Touched, Base):
         length_between("name", 1, NAME_CHARACTERS_MAX),
         length_between("company", 1, 255),
         length_between("image", 1, 2000),
+        one_of("role", "USER", "PREMIUM", "ADMIN"),
+        one_of("membership_status", "ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"),
+        CheckConstraint("role_until IS NULL OR role = 'PREMIUM'", name="role_until_premium"),
+        Index("ix_users_role", "role"),
         Index("ix_users_created_at", "created_at"),
     )
 
 
 Index("uq_users_email", folded(Users.__table__.c.email), unique=True)
+
+
+def role_now() -> ColumnElement[Any]:
+    """The role in force by the database's time, of each of the `Users` selected from: USER, PREMIUM, ADMIN or BANNED.
+
+    Nobody reads `role` by itself. Label it where it is a column of an answer.
+    """
+    is_banned = and_(Users.banned_at.is_not(None), or_(Users.ban_ends_at.is_(None), Users.ban_ends_at > now()))
+    return case((is_banned, "BANNED"), (Users.role_until <= now(), "USER"), else_=Users.role)
 
 
 class Accounts(Touched, Base):
@@ -97,6 +128,9 @@ class Sessions(Created, Base):
 
     `method` is how it began (a provider's name, `password`, `link`, `passkey`); `authenticated_at` when its person last
     proved who they are, which dangerous actions ask for.
+
+    `impersonator_id`: the operator who looks through the person's eyes in it, for a `reason`; `may_write` is whether
+    they may also do something.
     """
 
     __tablename__ = "sessions"
@@ -121,9 +155,15 @@ class Sessions(Created, Base):
     last_seen_at = column(UtcDateTime(), nullable=True)
     address = column(Words(), nullable=True)
     user_agent = column(Words(), nullable=True)
+    impersonator_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
+    reason = column(Words(), nullable=True)
+    may_write = column(Flag(), server_default=text("true"))
 
     __table_args__ = (
         CheckConstraint("length(token_hash) = 32", name="token_hash_length"),
+        CheckConstraint("(impersonator_id IS NULL) = (reason IS NULL)", name="impersonation_reasoned"),
+        length_between("reason", 1, 500),
+        Index("ix_sessions_impersonator_id", "impersonator_id"),
         CheckConstraint("expires_at > created_at", name="expires_later"),
         length_between("user_agent", 0, 500),
         length_between("method", 1, 50),

@@ -11,6 +11,7 @@ from .actions.revoking import REVOKE
 from .checks import check_sign_in
 from .events import UserBanLifted, UserDeletion, UserProven, UserWasBanned
 from .jobs import FORGET_SESSIONS, FORGET_TOKENS
+from .operating import ADMINISTER
 from .resolving import resolve_session
 
 
@@ -35,6 +36,7 @@ MODULE = Module(
     routers=api.ROUTERS,
     pages=pages.ROUTERS,
     panels=pages.PANELS,
+    permissions=[ADMINISTER],
     resolvers=[resolve_session],
     handlers=dict.fromkeys((UserWasBanned, UserBanLifted, UserDeletion, UserProven), _tell),
     jobs=[FORGET_SESSIONS, FORGET_TOKENS, REVOKE],

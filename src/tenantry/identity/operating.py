@@ -6,12 +6,13 @@ import msgspec
 
 from tenantry.holders import by_user, set_plan
 from tenantry.kernel import Context
-from tenantry.kernel.context import Permission
+from tenantry.kernel.permissions import Permission
 
 from . import queries
 from .errors import UserNotFound
 
-ADMINISTER = Permission("admin", "Look after the product and the people in it.")
+ADMINISTER = Permission("admin", "Look after the product and the people in it.", roles=("operator",))
+"""What an operator may: who has the role ADMIN."""
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from starlette.requests import Request
 
-from tenantry.kernel.context import SERVICE, Actor, Holder, Resolved, system_context
+from tenantry.kernel.context import SERVICE, Actor, Resolved, system_context
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.database import Unit
 from tenantry.kernel.problems import DatabaseConflict, DatabaseUnavailable
@@ -14,8 +14,13 @@ from tenantry.web import refuse_cross_site
 
 from . import queries
 from .bearer import presented_token
+from .errors import ReadOnly
+from .lookup import LiveSession, SessionLookup, permissions_of
 
 TOUCH_EVERY = timedelta(minutes=5)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "CONNECT"})
+LEAVING = frozenset({"/auth/signout", "/v1/auth/sign-out", "/auth/impersonation/end"})
+"""What ends a session that may only look."""
 
 
 async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None:
@@ -33,33 +38,38 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
         refuse_cross_site(request, public_origin=settings.public_url, allowed_origins=settings.allowed_origins)
     # Every signed-in request comes by here. A unit that reads holds nothing and needs no end, so it is not entered.
     reading: Unit = runtime.service.unit(SERVICE, writes=False)
-    found = await queries.sessions.live(reading, token_hash(token))
+    found = await runtime.port(SessionLookup).find(reading, token_hash(token))
     if found is None:
         return None
-    if _is_due(runtime, found):
-        await _touch(runtime, found)
+    session = found.session
+    if not session.may_write and request.method not in SAFE_METHODS and request.url.path not in LEAVING:
+        raise ReadOnly
+    if _is_due(runtime, session):
+        await _touch(runtime, session)
     actor = Actor(
         "user",
-        user_id=found.user_id,
-        session_id=found.id,
-        name=found.name,
-        email=found.email,
-        authenticated_at=found.authenticated_at,
+        user_id=session.user_id,
+        session_id=session.id,
+        organization_ids=found.organization_ids,
+        organization_id=found.organization_id,
+        organization_role=found.role,
+        permissions=permissions_of(runtime.rights, found),
+        name=session.name,
+        email=session.email,
+        authenticated_at=session.authenticated_at,
+        impersonator_id=session.impersonator_id,
     )
-    holder = Holder(
-        found.holder_id, found.kind, found.plan, found.revision, found.period_start, found.period_end
-    )  # fmt: skip
-    return Resolved(actor, holder)
+    return Resolved(actor, found.holder)
 
 
-def _is_due(runtime: Runtime, session: queries.sessions.LiveSession) -> bool:
+def _is_due(runtime: Runtime, session: LiveSession) -> bool:
     """Whether its use is to be noted again. Not at every request: a write costs more than the request's reads."""
     seen, product = session.last_seen_at, runtime.product
     every = min(TOUCH_EVERY, product.session_lifetime / 10) if product.sliding else TOUCH_EVERY
     return seen is None or runtime.clock.now() - seen >= every
 
 
-async def _touch(runtime: Runtime, session: queries.sessions.LiveSession) -> None:
+async def _touch(runtime: Runtime, session: LiveSession) -> None:
     """Note that the session is in use, and begin a sliding one's lifetime anew."""
     product = runtime.product
     # Whoever writes at the same moment notes it just as well, or the next request will.

@@ -13,7 +13,10 @@ from .policies import Policy, Rights, anyone, own
 
 
 class AuditLog(Created, Base):
-    """One entry per change worth answering for. It outlives whom it speaks of, so it references nothing."""
+    """One entry per change worth answering for. It outlives whom it speaks of, so it references nothing.
+
+    `impersonator_id`: the operator who acted as the actor.
+    """
 
     __tablename__ = "audit_log"
     __append_only__ = True
@@ -22,7 +25,7 @@ class AuditLog(Created, Base):
             insert=own("actor_id"),
             insert_columns=(
                 "id", "actor_id", "actor_kind", "action", "subject_kind",
-                "subject_id", "reason", "detail", "request_id", "address",
+                "subject_id", "reason", "detail", "request_id", "address", "impersonator_id",
             ),
         ),
         service=Rights(read=anyone, insert=anyone),
@@ -38,6 +41,7 @@ class AuditLog(Created, Base):
     detail = column(Json())
     request_id = column(Words(), nullable=True)
     address = column(Words(), nullable=True)
+    impersonator_id = column(Id(), nullable=True)
 
     __table_args__ = (
         one_of("actor_kind", "anonymous", "user", "key", "system"),
@@ -49,8 +53,11 @@ class AuditLog(Created, Base):
     )
 
 
-_NAMES = ("id", "actor_id", "actor_kind", "action", "subject_kind", "subject_id", "reason", "detail")
-_add = statement(insert(AuditLog).values({name: param(name) for name in (*_NAMES, "request_id", "address")}))
+_NAMES = (
+    "id", "actor_id", "actor_kind", "action", "subject_kind", "subject_id", "reason", "detail", "request_id", "address",
+    "impersonator_id",
+)  # fmt: skip
+_add = statement(insert(AuditLog).values({name: param(name) for name in _NAMES}))
 
 
 async def audit(
@@ -74,4 +81,5 @@ async def audit(
         detail=detail or {},
         request_id=ctx.origin.request_id,
         address=ctx.origin.address,
+        impersonator_id=ctx.actor.impersonator_id,
     )

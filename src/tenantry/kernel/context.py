@@ -17,6 +17,7 @@ from .database.units import ANONYMOUS, Identity, Unit
 from .database.units import SERVICE as SERVICE  # noqa: PLC0414 - handed on, for who reads before there is a context
 from .frame import client_address
 from .mounted import product_app, product_request
+from .permissions import Permission
 from .policies import Role
 from .problems import Forbidden, PersonNeeded, Unauthenticated
 
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 Port = TypeVar("Port")
 
 
-class Permission(msgspec.Struct, frozen=True):
-    """A right that can be granted: its name (`usage:read`) and what it allows, in a sentence."""
-
-    name: str
-    description: str
-
-
 class Actor(msgspec.Struct, frozen=True):
     """Who acts: a stranger, a signed-in user, an API key, or the system itself."""
 
@@ -46,6 +40,9 @@ class Actor(msgspec.Struct, frozen=True):
     user_id: UUID | None = None
     session_id: UUID | None = None
     organization_ids: tuple[UUID, ...] = ()
+    organization_id: UUID | None = None
+    organization_role: str | None = None
+    """What the person is in the organization that they act for now."""
     permissions: frozenset[str] = frozenset()
     name: str | None = None
     email: str | None = None
@@ -53,6 +50,8 @@ class Actor(msgspec.Struct, frozen=True):
     key_id: UUID | None = None
     tier: str | None = None
     """The plan that bounds a key below what its holder is on; the context's holder names the same."""
+    impersonator_id: UUID | None = None
+    """The operator who looks through the person's eyes."""
 
 
 class Holder(msgspec.Struct, frozen=True):

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Request
 
 from tenantry.product import Finding, Product
 
-from .context import Context, Handler, Permission, Resolver
+from .context import Context, Handler, Resolver
 from .database.revision import History
+from .permissions import Permission
 
 if TYPE_CHECKING:
     from .figures import Figure

@@ -41,6 +41,8 @@ class Runtime:
     handlers: Mapping[type, Sequence[Handler]] = field(default_factory=dict)
     ports: Mapping[type, Any] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
+    rights: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The names of the permissions that come with a role: "owner", "admin", "member", "person", "operator"."""
     sessions: Sessions = field(default_factory=Sessions)
     planned: dict[str, int] = field(default_factory=dict)
     """The slot of each periodic job that this process has written already; saves a write per tick."""

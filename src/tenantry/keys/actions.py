@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
-from tenantry.kernel.context import Permission
+from tenantry.kernel.permissions import Permission
 from tenantry.kernel.problems import PersonNeeded
 from tenantry.product import AUTHORIZE, Keys
 from tenantry.usage.stocks import refuse_when_full
@@ -22,7 +22,9 @@ from .rows import ApiKey, NewKey
 from .secrets import new_secret
 
 GRACE_MAX = timedelta(days=30)
-ISSUE_SERVICE_KEYS = Permission("keys:issue_service", "Make API keys that may ask about everybody's keys.")
+ISSUE_SERVICE_KEYS = Permission(
+    "keys:issue_service", "Make API keys that may ask about everybody's keys.", roles=("operator",)
+)
 
 
 async def issue(

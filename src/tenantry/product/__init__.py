@@ -6,6 +6,7 @@ from .declaration import Product
 from .findings import Finding, nearest
 from .keys import AUTHORIZE, Keys, Scope, Trials
 from .limits import UNLIMITED, Count, Gauge, Limited, Meter
+from .organizations import Organizations
 from .plans import Burst, Plan, Price
 from .sign_in import GitHub, Google, MagicLink, OpenIDConnect, Passkey, Password, Provider, SignIn
 from .sources import DataSource
@@ -27,6 +28,7 @@ __all__ = [
     "MagicLink",
     "Meter",
     "OpenIDConnect",
+    "Organizations",
     "Passkey",
     "Password",
     "PaymentProvider",

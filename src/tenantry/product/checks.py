@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .billing_checks import check_billing
 from .findings import Finding, choose, error, warning
 from .key_checks import check_keys
+from .organization_checks import check_organizations
 from .plan_checks import check_limits, check_plans
 from .sign_in import GitHub, MagicLink, Passkey, Password, Provider
 from .words import BILLED, NAME, NAME_RULE, STATUSES, is_switch, repeated
@@ -44,6 +45,7 @@ def check_product(product: Product) -> list[Finding]:
         *_check_sources(product),
         *check_keys(product),
         *check_billing(product),
+        *check_organizations(product),
     )
     # A thing that several plans mention is told once.
     return list(dict.fromkeys(findings))

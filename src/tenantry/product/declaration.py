@@ -11,6 +11,7 @@ from .checks import check_product
 from .findings import Finding
 from .keys import Keys, Trials
 from .limits import Count, Gauge, Limited, Meter
+from .organizations import Organizations
 from .plans import Plan
 from .shapes import FrozenMapping, must_be, must_be_text, settle, settle_list
 from .sign_in import GitHub, Google, MagicLink, OpenIDConnect, Passkey, Password, Provider, SignIn
@@ -30,12 +31,13 @@ class Product:
     - `session_lifetime_max`: how long after sign-in a `sliding` session ends for good, however often it is used.
     - `sources`: the data on offer, in the order of the dashboard.
     - `default_plan`: the name of the plan of everyone who has no other; without one, the first plan.
-    - `billed`: who holds a plan, the "user" or the "organization".
+    - `billed`: who holds a plan, its quotas, keys and subscriptions: the "user" or the "organization".
     - `tagline`, `description`: for the landing page.
     - `meter_of_sources`: what one call of a source is counted on; without one, the first Meter of the plans.
     - `keys`: API keys for programs; None, the product has none.
     - `trials`: trial workspaces; None, the product has none.
     - `billing`: subscriptions and payments; None, plans are given by hand.
+    - `organizations`: people who belong together; None, the product has none, unless it bills them.
     - `modules`: the author's own `tenantry.kernel.Module`s, plugged in after the built-in ones.
 
     Declared lists become tuples. A value of a wrong type raises TypeError at its line; everything else that is
@@ -58,6 +60,7 @@ class Product:
     keys: Keys | None = None
     trials: Trials | None = None
     billing: Billing | None = None
+    organizations: Organizations | None = None
     # What an author's Module holds is not ours to hash.
     modules: Sequence[object] = field(default=(), hash=False)
 
@@ -73,6 +76,9 @@ class Product:
         must_be(self, "keys", self.keys, Keys, type(None))
         must_be(self, "trials", self.trials, Trials, type(None))
         must_be(self, "billing", self.billing, Billing, type(None))
+        must_be(self, "organizations", self.organizations, Organizations, type(None))
+        if self.billed == "organization":
+            settle(self, "organizations", self.organizations or Organizations())
         settle(self, "meter_of_sources", self.meter_of_sources or next(iter(self.meters), None))
 
     def check(self) -> list[Finding]:

@@ -5,15 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import case, delete, insert, or_, select, update
+from sqlalchemy import case, delete, insert, select, update
 
-from tenantry.holders.models import Holders, plan_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Bytes, Id, Whole
 from tenantry.kernel.retention import expired
 from tenantry.kernel.sql import now, plus
 
-from ..models import Sessions, Users
+from ..models import Sessions
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -28,58 +27,12 @@ class Session(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
-class LiveSession(msgspec.Struct, frozen=True):
-    """Everything a request needs to know about its session, in one row."""
-
-    id: UUID
-    expires_at: datetime
-    authenticated_at: datetime
-    last_seen_at: datetime | None
-    user_id: UUID
-    name: str | None
-    email: str
-    holder_id: UUID
-    kind: str
-    plan: str
-    revision: int
-    period_start: datetime | None
-    period_end: datetime | None
-
-
 class EndedSession(msgspec.Struct, frozen=True):
     """A session that was just deleted."""
 
     id: UUID
     user_id: UUID
 
-
-# The live ones only: expired, banned and deleted are refused here, whether or not a job has come by.
-_live = statement(
-    select(
-        Sessions.id,
-        Sessions.expires_at,
-        Sessions.authenticated_at,
-        Sessions.last_seen_at,
-        Users.id.label("user_id"),
-        Users.name,
-        Users.email,
-        Holders.id.label("holder_id"),
-        Holders.kind,
-        plan_now().label("plan"),
-        Holders.revision,
-        Holders.period_start,
-        Holders.period_end,
-    )
-    .join(Users, Users.id == Sessions.user_id)
-    .join(Holders, Holders.user_id == Users.id)
-    .where(
-        Sessions.token_hash == param("hash", Bytes()),
-        Sessions.expires_at > now(),
-        Users.deleted_at.is_(None),
-        or_(Users.banned_at.is_(None), Users.ban_ends_at <= now()),
-    ),
-    LiveSession,
-)
 
 _one = Sessions.id == param("session")
 _of_user = Sessions.user_id == param("user")
@@ -136,14 +89,6 @@ _sessions = statement(
 )
 
 EXPIRED = expired(Sessions.expires_at)
-
-
-async def live(db: Unit, token_hash: bytes) -> LiveSession | None:
-    """The session of a token, with its user and their holder.
-
-    None when it is unknown or expired, or its user is banned or deleted.
-    """
-    return await db.one_or_none(_live, hash=token_hash)
 
 
 async def see(db: Unit, session: UUID) -> None:

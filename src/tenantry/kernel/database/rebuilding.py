@@ -10,6 +10,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from .guards import database_guards, table_guards
 from .migrating import on_connection, sqlite_path
@@ -102,11 +103,22 @@ def _create(config: Config) -> None:
     kind = connection.dialect.name
     for statement in database_guards(kind):
         connection.execute(_verbatim(statement))
-    Base.metadata.create_all(connection)
+    _create_tables(connection)
     for table in Base.metadata.sorted_tables:
         for statement in table_guards(table, kind):
             connection.execute(_verbatim(statement))
     command.stamp(config, "heads")
+
+
+def _create_tables(connection: Any) -> None:
+    if connection.dialect.name != "sqlite":
+        Base.metadata.create_all(connection)
+        return
+    # `create_all` leaves out what is added later where a table can be altered, as of two that reference each other.
+    for table in Base.metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index))
 
 
 def _verbatim(statement: str) -> Any:

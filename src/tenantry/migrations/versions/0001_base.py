@@ -201,6 +201,7 @@ def upgrade() -> None:
         sa.Column("detail", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("impersonator_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
@@ -436,6 +437,41 @@ def upgrade() -> None:
         batch_op.create_index("ix_notices_created_at", ["created_at"], unique=False)
 
     op.create_table(
+        "organizations",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("owner_role", sa.Text(), server_default="owner", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("owner_role IN ('owner')", name=op.f("ck_organizations_owner_role_known")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("ck_organizations_name_length")),
+        sa.ForeignKeyConstraint(
+            ["id", "owner_id", "owner_role"],
+            ["memberships.organization_id", "memberships.user_id", "memberships.role"],
+            name="fk_organizations_owner",
+            ondelete="CASCADE",
+            initially="DEFERRED",
+            deferrable=True,
+            use_alter=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organizations")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("organizations", schema=None) as batch_op:
+        batch_op.create_index("ix_organizations_owner_id_id_owner_role", ["owner_id", "id", "owner_role"], unique=False)
+
+    op.create_table(
         "plans",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("display_name", sa.Text(), nullable=False),
@@ -508,6 +544,9 @@ def upgrade() -> None:
         sa.Column("ban_ends_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("ban_reason", sa.Text(), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("role", sa.Text(), server_default="USER", nullable=False),
+        sa.Column("role_until", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("membership_status", sa.Text(), server_default="ACTIVE", nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
@@ -521,6 +560,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("email LIKE '%_@_%'", name=op.f("ck_users_email_shaped")),
+        sa.CheckConstraint(
+            "membership_status IN ('ACTIVE', 'INACTIVE', 'CANCELED', 'PAST_DUE')",
+            name=op.f("ck_users_membership_status_known"),
+        ),
+        sa.CheckConstraint("role IN ('USER', 'PREMIUM', 'ADMIN')", name=op.f("ck_users_role_known")),
+        sa.CheckConstraint("role_until IS NULL OR role = 'PREMIUM'", name=op.f("ck_users_role_until_premium")),
         sa.CheckConstraint("ban_ends_at IS NULL OR banned_at IS NOT NULL", name=op.f("ck_users_ban_begins")),
         sa.CheckConstraint("length(ban_reason) BETWEEN 1 AND 500", name=op.f("ck_users_ban_reason_length")),
         sa.CheckConstraint("length(company) BETWEEN 1 AND 255", name=op.f("ck_users_company_length")),
@@ -532,6 +577,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.create_index("ix_users_created_at", ["created_at"], unique=False)
+        batch_op.create_index("ix_users_role", ["role"], unique=False)
         batch_op.create_index("uq_users_email", [sa.literal_column("lower(email)")], unique=True)
 
     op.create_table(
@@ -602,6 +648,111 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("address_changes", schema=None) as batch_op:
         batch_op.create_index("ix_address_changes_expires_at", ["expires_at"], unique=False)
+
+    op.create_table(
+        "invitations",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("organization_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("invited_by", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("status", sa.Text(), server_default="pending", nullable=False),
+        sa.Column(
+            "sent_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("(status = 'pending') = (decided_at IS NULL)", name=op.f("ck_invitations_decision_stamped")),
+        sa.CheckConstraint("role IN ('admin', 'member')", name=op.f("ck_invitations_role_known")),
+        sa.CheckConstraint(
+            "status IN ('pending', 'accepted', 'declined', 'revoked')", name=op.f("ck_invitations_status_known")
+        ),
+        sa.CheckConstraint("length(email) BETWEEN 3 AND 255", name=op.f("ck_invitations_email_length")),
+        sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_invitations_token_hash_length")),
+        sa.ForeignKeyConstraint(
+            ["invited_by"], ["users.id"], name=op.f("fk_invitations_invited_by_users"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name=op.f("fk_invitations_organization_id_organizations"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_invitations_organization_id_id")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("invitations", schema=None) as batch_op:
+        batch_op.create_index("ix_invitations_email", [sa.literal_column("lower(email)")], unique=False)
+        batch_op.create_index("ix_invitations_invited_by", ["invited_by"], unique=False)
+        batch_op.create_index("ix_invitations_status_expires_at", ["status", "expires_at"], unique=False)
+        batch_op.create_index(
+            "uq_invitations_pending",
+            ["organization_id", sa.literal_column("lower(email)")],
+            unique=True,
+            postgresql_where=sa.text("status = 'pending'"),
+            sqlite_where=sa.text("status = 'pending'"),
+        )
+
+    op.create_table(
+        "memberships",
+        sa.Column("organization_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column(
+            "chosen_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint("role IN ('owner', 'admin', 'member')", name=op.f("ck_memberships_role_known")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name=op.f("fk_memberships_organization_id_organizations"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_memberships_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "user_id", name=op.f("pk_memberships")),
+        sa.UniqueConstraint(
+            "organization_id", "user_id", "role", name=op.f("uq_memberships_organization_id_user_id_role")
+        ),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("memberships", schema=None) as batch_op:
+        batch_op.create_index("ix_memberships_user_id", ["user_id"], unique=False)
+        batch_op.create_index(
+            "uq_memberships_owner",
+            ["organization_id"],
+            unique=True,
+            postgresql_where=sa.text("role = 'owner'"),
+            sqlite_where=sa.text("role = 'owner'"),
+        )
 
     op.create_table(
         "passkeys",
@@ -851,6 +1002,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("organization_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("workspace_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("owner_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("plan", sa.Text(), nullable=False),
@@ -876,10 +1028,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "(kind = 'user' AND user_id IS NOT NULL AND workspace_id IS NULL AND owner_id IS NOT NULL AND owner_id = user_id) OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND owner_id IS NOT NULL)",
+            "(kind = 'user' AND user_id IS NOT NULL AND organization_id IS NULL AND workspace_id IS NULL AND owner_id IS NOT NULL AND owner_id = user_id) OR (kind = 'organization' AND organization_id IS NOT NULL AND user_id IS NULL AND workspace_id IS NULL AND owner_id IS NULL) OR (kind = 'workspace' AND workspace_id IS NOT NULL AND user_id IS NULL AND organization_id IS NULL AND owner_id IS NOT NULL)",
             name=op.f("ck_holders_one_owner"),
         ),
-        sa.CheckConstraint("kind IN ('user', 'workspace')", name=op.f("ck_holders_kind_known")),
+        sa.CheckConstraint("kind IN ('user', 'organization', 'workspace')", name=op.f("ck_holders_kind_known")),
         sa.CheckConstraint(
             "plan_source IN ('default', 'admin', 'trial', 'billing')", name=op.f("ck_holders_plan_source_known")
         ),
@@ -889,6 +1041,12 @@ def upgrade() -> None:
         sa.CheckConstraint("revision > 0", name=op.f("ck_holders_revision_counted")),
         sa.ForeignKeyConstraint(
             ["granted_plan"], ["plans.name"], name=op.f("fk_holders_granted_plan_plans"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name=op.f("fk_holders_organization_id_organizations"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["owner_id", "workspace_id"],
@@ -903,6 +1061,8 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_holders_organization_id_id")),
+        sa.UniqueConstraint("organization_id", name=op.f("uq_holders_organization_id")),
         sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
         sa.UniqueConstraint("user_id", name=op.f("uq_holders_user_id")),
         sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_holders_workspace_id_id")),
@@ -933,16 +1093,32 @@ def upgrade() -> None:
         sa.Column("last_seen_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("user_agent", sa.Text(), nullable=True),
+        sa.Column("impersonator_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "may_write",
+            sa.Boolean().with_variant(sa.Integer(), "sqlite"),
+            server_default=sa.text("true"),
+            nullable=False,
+        ),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
             server_default=_now(),
             nullable=False,
         ),
+        sa.CheckConstraint(
+            "(impersonator_id IS NULL) = (reason IS NULL)", name=op.f("ck_sessions_impersonation_reasoned")
+        ),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sessions_expires_later")),
         sa.CheckConstraint("length(method) BETWEEN 1 AND 50", name=op.f("ck_sessions_method_length")),
+        sa.CheckConstraint("length(reason) BETWEEN 1 AND 500", name=op.f("ck_sessions_reason_length")),
         sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_sessions_token_hash_length")),
         sa.CheckConstraint("length(user_agent) BETWEEN 0 AND 500", name=op.f("ck_sessions_user_agent_length")),
+        sa.CheckConstraint("may_write IN (true, false)", name=op.f("ck_sessions_may_write_flag")),
+        sa.ForeignKeyConstraint(
+            ["impersonator_id"], ["users.id"], name=op.f("fk_sessions_impersonator_id_users"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(
             ["user_id", "account_id"],
             ["accounts.user_id", "accounts.id"],
@@ -957,6 +1133,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_expires_at", ["expires_at"], unique=False)
+        batch_op.create_index("ix_sessions_impersonator_id", ["impersonator_id"], unique=False)
         batch_op.create_index("ix_sessions_user_id_account_id", ["user_id", "account_id"], unique=False)
 
     op.create_table(
@@ -1039,6 +1216,44 @@ def upgrade() -> None:
     with op.batch_alter_table("billing_facts", schema=None) as batch_op:
         batch_op.create_index("ix_billing_facts_created_at", ["created_at"], unique=False)
         batch_op.create_index("ix_billing_facts_holder_id", ["holder_id"], unique=False)
+
+    # The two tables reference each other.
+    _run(
+        "postgresql",
+        "ALTER TABLE organizations ADD CONSTRAINT fk_organizations_owner FOREIGN KEY (id, owner_id, owner_role) "
+        "REFERENCES memberships (organization_id, user_id, role) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED",
+    )
+    op.create_table(
+        "current_organizations",
+        sa.Column("session_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("organization_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "user_id"],
+            ["memberships.organization_id", "memberships.user_id"],
+            name=op.f("fk_current_organizations_organization_id_user_id_memberships"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id", "session_id"],
+            ["sessions.user_id", "sessions.id"],
+            name=op.f("fk_current_organizations_user_id_session_id_sessions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_current_organizations")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("current_organizations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_current_organizations_organization_id_user_id", ["organization_id", "user_id"], unique=False
+        )
+        batch_op.create_index("ix_current_organizations_user_id_session_id", ["user_id", "session_id"], unique=False)
 
     op.create_table(
         "customers",
@@ -1447,7 +1662,7 @@ def upgrade() -> None:
         "ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE audit_log FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON audit_log FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT INSERT (id, actor_id, actor_kind, action, subject_kind, subject_id, reason, detail, request_id, address) ON audit_log TO authenticated",
+        "GRANT INSERT (id, actor_id, actor_kind, action, subject_kind, subject_id, reason, detail, request_id, address, impersonator_id) ON audit_log TO authenticated",
         "CREATE POLICY audit_log_authenticated_insert ON audit_log FOR INSERT TO authenticated WITH CHECK (audit_log.actor_id = (select tenantry.uid()))",
         "GRANT SELECT ON audit_log TO service_role",
         "CREATE POLICY audit_log_service_role_select ON audit_log FOR SELECT TO service_role USING (true)",
@@ -1569,6 +1784,27 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "CREATE TRIGGER organizations_touch BEFORE UPDATE ON organizations FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE organizations ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE organizations FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON organizations FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON organizations TO authenticated",
+        "CREATE POLICY organizations_authenticated_select ON organizations FOR SELECT TO authenticated USING ((organizations.id = ANY ((select tenantry.organization_ids())::uuid[])))",
+        "GRANT SELECT ON organizations TO service_role",
+        "CREATE POLICY organizations_service_role_select ON organizations FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON organizations TO service_role",
+        "CREATE POLICY organizations_service_role_insert ON organizations FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON organizations TO service_role",
+        "CREATE POLICY organizations_service_role_update ON organizations FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON organizations TO service_role",
+        "CREATE POLICY organizations_service_role_delete ON organizations FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER organizations_touch AFTER UPDATE ON organizations FOR EACH ROW BEGIN UPDATE organizations SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER plans_touch BEFORE UPDATE ON plans FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE plans ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE plans FORCE ROW LEVEL SECURITY",
@@ -1674,6 +1910,43 @@ def upgrade() -> None:
         "CREATE POLICY address_changes_service_role_update ON address_changes FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
         "GRANT DELETE ON address_changes TO service_role",
         "CREATE POLICY address_changes_service_role_delete ON address_changes FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE invitations ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE invitations FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON invitations FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT (id, organization_id, email, role, invited_by, status, expires_at, sent_at, decided_at, created_at) ON invitations TO authenticated",
+        "CREATE POLICY invitations_authenticated_select ON invitations FOR SELECT TO authenticated USING ((invitations.organization_id = ANY ((select tenantry.organization_ids())::uuid[])))",
+        "GRANT SELECT ON invitations TO service_role",
+        "CREATE POLICY invitations_service_role_select ON invitations FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON invitations TO service_role",
+        "CREATE POLICY invitations_service_role_insert ON invitations FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON invitations TO service_role",
+        "CREATE POLICY invitations_service_role_update ON invitations FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON invitations TO service_role",
+        "CREATE POLICY invitations_service_role_delete ON invitations FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER memberships_touch BEFORE UPDATE ON memberships FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE memberships ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE memberships FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON memberships FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON memberships TO authenticated",
+        "CREATE POLICY memberships_authenticated_select ON memberships FOR SELECT TO authenticated USING (memberships.user_id = (select tenantry.uid()) OR (memberships.organization_id = ANY ((select tenantry.organization_ids())::uuid[])))",
+        "GRANT SELECT ON memberships TO service_role",
+        "CREATE POLICY memberships_service_role_select ON memberships FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON memberships TO service_role",
+        "CREATE POLICY memberships_service_role_insert ON memberships FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON memberships TO service_role",
+        "CREATE POLICY memberships_service_role_update ON memberships FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON memberships TO service_role",
+        "CREATE POLICY memberships_service_role_delete ON memberships FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER memberships_touch AFTER UPDATE ON memberships FOR EACH ROW BEGIN UPDATE memberships SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE organization_id = NEW.organization_id AND user_id = NEW.user_id; END",
     )
     _run(
         "postgresql",
@@ -1814,7 +2087,7 @@ def upgrade() -> None:
         "ALTER TABLE holders FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON holders FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON holders TO authenticated",
-        "CREATE POLICY holders_authenticated_select ON holders FOR SELECT TO authenticated USING (holders.owner_id = (select tenantry.uid()))",
+        "CREATE POLICY holders_authenticated_select ON holders FOR SELECT TO authenticated USING (holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[])))",
         "GRANT SELECT ON holders TO service_role",
         "CREATE POLICY holders_service_role_select ON holders FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON holders TO service_role",
@@ -1853,7 +2126,7 @@ def upgrade() -> None:
         "ALTER TABLE api_keys FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON api_keys FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT (id, holder_id, made_by, label, prefix, ending, scopes, tier, status, expires_at, revoked_at, last_used_at, successor_id, created_at, updated_at) ON api_keys TO authenticated",
-        "CREATE POLICY api_keys_authenticated_select ON api_keys FOR SELECT TO authenticated USING (api_keys.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY api_keys_authenticated_select ON api_keys FOR SELECT TO authenticated USING (api_keys.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON api_keys TO service_role",
         "CREATE POLICY api_keys_service_role_select ON api_keys FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON api_keys TO service_role",
@@ -1883,12 +2156,28 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "ALTER TABLE current_organizations ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE current_organizations FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON current_organizations FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON current_organizations TO authenticated",
+        "CREATE POLICY current_organizations_authenticated_select ON current_organizations FOR SELECT TO authenticated USING (current_organizations.user_id = (select tenantry.uid()))",
+        "GRANT SELECT ON current_organizations TO service_role",
+        "CREATE POLICY current_organizations_service_role_select ON current_organizations FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON current_organizations TO service_role",
+        "CREATE POLICY current_organizations_service_role_insert ON current_organizations FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON current_organizations TO service_role",
+        "CREATE POLICY current_organizations_service_role_update ON current_organizations FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON current_organizations TO service_role",
+        "CREATE POLICY current_organizations_service_role_delete ON current_organizations FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
         "CREATE TRIGGER customers_touch BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
         "ALTER TABLE customers ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE customers FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON customers FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON customers TO authenticated",
-        "CREATE POLICY customers_authenticated_select ON customers FOR SELECT TO authenticated USING (customers.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY customers_authenticated_select ON customers FOR SELECT TO authenticated USING (customers.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON customers TO service_role",
         "CREATE POLICY customers_service_role_select ON customers FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON customers TO service_role",
@@ -1909,7 +2198,7 @@ def upgrade() -> None:
         "ALTER TABLE payments FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON payments FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON payments TO authenticated",
-        "CREATE POLICY payments_authenticated_select ON payments FOR SELECT TO authenticated USING (payments.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY payments_authenticated_select ON payments FOR SELECT TO authenticated USING (payments.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON payments TO service_role",
         "CREATE POLICY payments_service_role_select ON payments FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON payments TO service_role",
@@ -1930,7 +2219,7 @@ def upgrade() -> None:
         "ALTER TABLE subscriptions FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON subscriptions FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON subscriptions TO authenticated",
-        "CREATE POLICY subscriptions_authenticated_select ON subscriptions FOR SELECT TO authenticated USING (subscriptions.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY subscriptions_authenticated_select ON subscriptions FOR SELECT TO authenticated USING (subscriptions.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON subscriptions TO service_role",
         "CREATE POLICY subscriptions_service_role_select ON subscriptions FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON subscriptions TO service_role",
@@ -1951,7 +2240,7 @@ def upgrade() -> None:
         "ALTER TABLE usage_counters FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_counters FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_counters TO authenticated",
-        "CREATE POLICY usage_counters_authenticated_select ON usage_counters FOR SELECT TO authenticated USING (usage_counters.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_counters_authenticated_select ON usage_counters FOR SELECT TO authenticated USING (usage_counters.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON usage_counters TO service_role",
         "CREATE POLICY usage_counters_service_role_select ON usage_counters FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_counters TO service_role",
@@ -1972,7 +2261,7 @@ def upgrade() -> None:
         "ALTER TABLE usage_gauges FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_gauges FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_gauges TO authenticated",
-        "CREATE POLICY usage_gauges_authenticated_select ON usage_gauges FOR SELECT TO authenticated USING (usage_gauges.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_gauges_authenticated_select ON usage_gauges FOR SELECT TO authenticated USING (usage_gauges.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON usage_gauges TO service_role",
         "CREATE POLICY usage_gauges_service_role_select ON usage_gauges FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_gauges TO service_role",
@@ -1992,7 +2281,7 @@ def upgrade() -> None:
         "ALTER TABLE api_call_hours FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON api_call_hours FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON api_call_hours TO authenticated",
-        "CREATE POLICY api_call_hours_authenticated_select ON api_call_hours FOR SELECT TO authenticated USING (api_call_hours.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY api_call_hours_authenticated_select ON api_call_hours FOR SELECT TO authenticated USING (api_call_hours.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON api_call_hours TO service_role",
         "CREATE POLICY api_call_hours_service_role_select ON api_call_hours FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON api_call_hours TO service_role",
@@ -2009,7 +2298,7 @@ def upgrade() -> None:
         "ALTER TABLE api_calls FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON api_calls FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON api_calls TO authenticated",
-        "CREATE POLICY api_calls_authenticated_select ON api_calls FOR SELECT TO authenticated USING (api_calls.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY api_calls_authenticated_select ON api_calls FOR SELECT TO authenticated USING (api_calls.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON api_calls TO service_role",
         "CREATE POLICY api_calls_service_role_select ON api_calls FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON api_calls TO service_role",
@@ -2025,7 +2314,7 @@ def upgrade() -> None:
         "ALTER TABLE usage_notices FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_notices FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_notices TO authenticated",
-        "CREATE POLICY usage_notices_authenticated_select ON usage_notices FOR SELECT TO authenticated USING (usage_notices.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_notices_authenticated_select ON usage_notices FOR SELECT TO authenticated USING (usage_notices.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON usage_notices TO service_role",
         "CREATE POLICY usage_notices_service_role_select ON usage_notices FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_notices TO service_role",
@@ -2042,7 +2331,7 @@ def upgrade() -> None:
         "ALTER TABLE usage_reservations FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_reservations FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT ON usage_reservations TO authenticated",
-        "CREATE POLICY usage_reservations_authenticated_select ON usage_reservations FOR SELECT TO authenticated USING (usage_reservations.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid())))",
+        "CREATE POLICY usage_reservations_authenticated_select ON usage_reservations FOR SELECT TO authenticated USING (usage_reservations.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
         "GRANT SELECT ON usage_reservations TO service_role",
         "CREATE POLICY usage_reservations_service_role_select ON usage_reservations FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON usage_reservations TO service_role",
@@ -2059,6 +2348,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _run("postgresql", "ALTER TABLE organizations DROP CONSTRAINT fk_organizations_owner")
     with op.batch_alter_table("usage_reservations", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_reservations_status_expires_at")
         batch_op.drop_index("ix_usage_reservations_holder_id_meter_window_start")
@@ -2107,6 +2397,11 @@ def downgrade() -> None:
 
     op.drop_table("payments")
     op.drop_table("customers")
+    with op.batch_alter_table("current_organizations", schema=None) as batch_op:
+        batch_op.drop_index("ix_current_organizations_user_id_session_id")
+        batch_op.drop_index("ix_current_organizations_organization_id_user_id")
+
+    op.drop_table("current_organizations")
     with op.batch_alter_table("billing_facts", schema=None) as batch_op:
         batch_op.drop_index("ix_billing_facts_holder_id")
         batch_op.drop_index("ix_billing_facts_created_at")
@@ -2122,6 +2417,7 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_sessions_user_id_account_id")
+        batch_op.drop_index("ix_sessions_impersonator_id")
         batch_op.drop_index("ix_sessions_expires_at")
 
     op.drop_table("sessions")
@@ -2153,6 +2449,24 @@ def downgrade() -> None:
     op.drop_table("prices")
     op.drop_table("passwords")
     op.drop_table("passkeys")
+    with op.batch_alter_table("memberships", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_memberships_owner", postgresql_where=sa.text("role = 'owner'"), sqlite_where=sa.text("role = 'owner'")
+        )
+        batch_op.drop_index("ix_memberships_user_id")
+
+    op.drop_table("memberships")
+    with op.batch_alter_table("invitations", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_invitations_pending",
+            postgresql_where=sa.text("status = 'pending'"),
+            sqlite_where=sa.text("status = 'pending'"),
+        )
+        batch_op.drop_index("ix_invitations_status_expires_at")
+        batch_op.drop_index("ix_invitations_invited_by")
+        batch_op.drop_index("ix_invitations_email")
+
+    op.drop_table("invitations")
     with op.batch_alter_table("address_changes", schema=None) as batch_op:
         batch_op.drop_index("ix_address_changes_expires_at")
 
@@ -2160,11 +2474,16 @@ def downgrade() -> None:
     op.drop_table("accounts")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index("uq_users_email")
+        batch_op.drop_index("ix_users_role")
         batch_op.drop_index("ix_users_created_at")
 
     op.drop_table("users")
     op.drop_table("products")
     op.drop_table("plans")
+    with op.batch_alter_table("organizations", schema=None) as batch_op:
+        batch_op.drop_index("ix_organizations_owner_id_id_owner_role")
+
+    op.drop_table("organizations")
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_index("ix_notices_created_at")
 
