@@ -1,6 +1,21 @@
 """Every route of an application with all rooms, by whom it lets in. Whoever adds one says here whom."""
 
 PEOPLE = """
+GET /admin
+GET /admin/audit
+GET /admin/audit.csv
+GET /admin/events
+GET /admin/events/{event_id}
+POST /admin/events/{event_id}/replay
+GET /admin/jobs
+GET /admin/jobs/{job_id}
+POST /admin/jobs/{job_id}/replay
+GET /admin/mails
+GET /admin/purchases
+GET /admin/purchases/{subscription_id}
+POST /admin/purchases/{subscription_id}/claim
+GET /admin/subscriptions
+GET /admin/trials
 GET /auth/confirm
 POST /auth/confirm
 POST /auth/confirm/mail
@@ -57,6 +72,7 @@ POST /trials/{trial_id}/extend
 POST /trials/{trial_id}/keys
 POST /trials/{trial_id}/keys/{key_id}/revoke
 GET /usage
+GET /v1/audit
 GET /v1/auth/confirm
 POST /v1/auth/confirm
 POST /v1/auth/confirm/mail

@@ -32,7 +32,7 @@ class AuditEntry(BaseModel):
     """An entry. `actor_kind`: user, key, system or anonymous.
 
     Of what others did to a person they read what it was, when, and why; who it was, from where, and its details are for
-    who looks after the product.
+    who looks after the product. `is_impersonated`: somebody who does acted in the person's name.
     """
 
     id: UUID
@@ -46,13 +46,18 @@ class AuditEntry(BaseModel):
     detail: dict[str, Any]
     request_id: str | None
     address: str | None
+    is_impersonated: bool
+    impersonator_id: UUID | None
 
     @classmethod
     def of(cls, entry: Entry, *, reader: UUID, sees_all: bool) -> Self:
         """What that reader is told of it."""
-        told = {name: getattr(entry, name) for name in cls.model_fields}
+        told: dict[str, Any] = {name: getattr(entry, name) for name in entry.__struct_fields__}
+        told["is_impersonated"] = entry.impersonator_id is not None
+        if not sees_all and (entry.actor_id != reader or entry.impersonator_id is not None):
+            told |= {"detail": {}, "request_id": None, "address": None, "impersonator_id": None}
         if not sees_all and entry.actor_id != reader:
-            told |= {"actor_id": None, "detail": {}, "request_id": None, "address": None}
+            told["actor_id"] = None
         return cls(**told)
 
 

@@ -20,7 +20,7 @@ BATCH = 500
 """Entries that the file reads at a time, each batch in a unit of its own."""
 COLUMNS = (
     "id", "created_at", "actor_kind", "actor_id", "action", "subject_kind", "subject_id", "reason", "detail",
-    "request_id", "address",
+    "request_id", "address", "impersonator_id",
 )  # fmt: skip
 NOBODY = UUID(int=0)
 

@@ -68,7 +68,8 @@ async def _encoded(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:
 
 def _people_in(entries: Sequence[Entry]) -> list[UUID | None]:
     subjects = [UUID(one.subject_id) for one in entries if one.subject_kind == "user" and _is_id(one.subject_id)]
-    return [*(one.actor_id for one in entries), *subjects]
+    acting = [one for entry in entries for one in (entry.actor_id, entry.impersonator_id)]
+    return [*acting, *subjects]
 
 
 def _is_id(text: str | None) -> bool:

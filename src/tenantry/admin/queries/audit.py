@@ -30,6 +30,7 @@ class Entry(msgspec.Struct, frozen=True):
     detail: dict[str, Any]
     request_id: str | None
     address: str | None
+    impersonator_id: UUID | None
 
 
 _created_at = AuditLog.__table__.c.created_at
