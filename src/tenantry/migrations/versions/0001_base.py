@@ -1,6 +1,6 @@
 """The ground floor, holders, identity and usage.
 
-Revision 0001, after nothing, 2026-11-21.
+Revision 0001, after nothing, 2026-11-22.
 """
 
 from typing import Any

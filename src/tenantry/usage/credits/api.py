@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tenantry.kernel import Caller, Context, Read, problems
-from tenantry.kernel.context import Permission
+from tenantry.kernel.permissions import Permission
 from tenantry.kernel.problems import Forbidden, Invalid, Unauthenticated
 from tenantry.product import AUTHORIZE
 from tenantry.web import CrossSiteRefused
