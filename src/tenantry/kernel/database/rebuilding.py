@@ -111,7 +111,7 @@ def _create(config: Config) -> None:
 
 
 def _create_tables(connection: Any) -> None:
-    """What `create_all` does, but that leaves a mark on keys which are added later, and SQLite would go without them."""
+    """What `create_all` does; but that leaves a mark on keys that are added later, and SQLite would go without them."""
     later = []
     for table in Base.metadata.sorted_tables:
         connection.execute(CreateTable(table))
