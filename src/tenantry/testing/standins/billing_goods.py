@@ -23,7 +23,7 @@ class Good(msgspec.Struct, frozen=True):
 
 
 def goods_of(product: Product) -> Iterator[Good]:
-    """Each plan that names no price of its own, by the month and by the year; and tokens, where the product has them."""
+    """Each plan that names no price of its own, by the month and the year; and tokens, where the product has them."""
     tokens = product.credits.name if product.credits else ""
     for plan in product.plans:
         if plan.prices or not plan.is_active:
