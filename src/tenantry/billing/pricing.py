@@ -9,6 +9,7 @@ from tenantry.kernel import Context
 from tenantry.product import Plan
 
 from .actions.buying import trial_days
+from .crediting import tokens_of
 from .overview import Overview, overview
 from .queries.reading import SoldPrice
 from .sale import Good, offered
@@ -49,6 +50,12 @@ class Pricing(msgspec.Struct, frozen=True):
         """Whether what goes on is no plan, and a plan may be bought beside it."""
         shown = self.seen.shown if self.seen else None
         return self.several and shown is not None and shown.subscription.plan is None
+
+    @staticmethod
+    def credits_of(price: SoldPrice, plan: Plan | None = None) -> int:
+        """How many credits a price brings, once or with every period: as its metadata says, else as the plan does."""
+        said = tokens_of(price.details, price.product_details)
+        return said if said is not None else plan.credits if plan is not None else 0
 
     def trial_days(self, plan: Plan) -> int:
         """How long the plan would be free for the reader."""

@@ -19,7 +19,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One price at which a plan can be bought, and what the form says for it. `amount` None: to be named by use."""
+    """One price at which a plan can be bought, and what the form says for it. `amount` None: to be named by use.
+
+    `credits`: how many it brings, once or with every period.
+    """
 
     wish: str
     amount: int | None
@@ -27,6 +30,7 @@ class Choice:
     interval: str | None
     interval_count: int = 1
     is_open: bool = True
+    credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def _goods(pricing: Pricing | None) -> list[Good]:
                     price.interval,
                     price.interval_count,
                     is_open=pricing.can_buy(price),
+                    credits=pricing.credits_of(price),
                 )
                 for price in one.prices
             ),
@@ -132,18 +137,21 @@ def _choices(plan: Plan, pricing: Pricing | None) -> tuple[Choice, ...]:
             one.currency,
             one.interval or "month",
             one.interval_count,
+            credits=pricing.credits_of(one, plan),
         )
         for one in pricing.for_sale[plan.name]
     )
     return known or tuple(
-        Choice(f"{plan.name}:{plan.lookup_of(one)}", one.amount, one.currency, one.interval) for one in plan.prices
+        Choice(f"{plan.name}:{plan.lookup_of(one)}", one.amount, one.currency, one.interval, credits=plan.credits)
+        for one in plan.prices
     )
 
 
 def _first(plan: Plan, choices: tuple[Choice, ...]) -> Choice | None:
     """What the card says: the declared price goes before the provider's, which may be one of many currencies."""
     if plan.priced is not None:
-        return Choice(plan.name, plan.priced.amount, plan.priced.currency, plan.priced.interval)
+        brings = choices[0].credits if choices else plan.credits
+        return Choice(plan.name, plan.priced.amount, plan.priced.currency, plan.priced.interval, credits=brings)
     return choices[0] if choices else None
 
 

@@ -43,7 +43,8 @@ async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
 async def show_pricing(ctx: Open, request: Request) -> HTMLResponse:
     """Show every plan on offer, the reader's own marked, and what else is sold."""
     offers, goods = await all_of(ctx)
-    return page(request, "site/pricing.html", offers=offers, goods=goods, is_known=ctx.actor.kind == "user")
+    known = ctx.actor.kind == "user"
+    return page(request, "site/pricing.html", offers=offers, goods=goods, is_known=known, product=ctx.product)
 
 
 @_shown("/dashboard")
