@@ -29,6 +29,7 @@ POST /billing/subscriptions/{subscription_id}/change
 POST /billing/subscriptions/{subscription_id}/pause
 POST /billing/subscriptions/{subscription_id}/resume
 GET /billing/success
+GET /credits
 GET /dashboard
 GET /dashboard/prices
 POST /dashboard/prices
@@ -79,6 +80,8 @@ POST /v1/auth/confirm/passkey
 POST /v1/auth/confirm/passkey/options
 POST /v1/auth/link-account
 POST /v1/checkout
+GET /v1/credits/entries
+GET /v1/credits/export.csv
 GET /v1/keys
 POST /v1/keys
 DELETE /v1/keys/{key_id}
@@ -134,6 +137,11 @@ DELETE /v1/trials/{trial_id}/keys/{key_id}
 """
 """Only whoever has signed in."""
 CALLERS = """
+GET /v1/credits
+POST /v1/credits/reservations
+POST /v1/credits/reservations/{reservation_id}/release
+POST /v1/credits/reservations/{reservation_id}/settle
+POST /v1/credits/spend
 GET /v1/prices/{symbol}
 GET /v1/sources
 GET /v1/work
@@ -186,6 +194,7 @@ POST /v1/auth/sign-out
 POST /v1/auth/sign-up
 POST /v1/auth/sign-up/confirm
 GET /v1/auth/ways
+GET /v1/products
 POST /webhooks/{provider}
 """
 """Strangers too; who shows a key shows one that works."""

@@ -18,6 +18,7 @@ from tenantry.organizations.module import MODULE as ORGANIZATIONS
 from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
 from tenantry.trials.module import MODULE as TRIALS
+from tenantry.usage.credits.module import MODULE as CREDITS
 from tenantry.usage.module import MODULE as USAGE
 
 KERNEL = Module(
@@ -52,6 +53,7 @@ ROOMS: tuple[Module, ...] = (
     IDENTITY,
     ORGANIZATIONS,
     USAGE,
+    CREDITS,
     KEYS,
     BILLING,
     SOURCES,

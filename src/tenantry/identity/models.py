@@ -11,8 +11,8 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     case,
+    literal_column,
     or_,
-    text,
 )
 
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
@@ -157,7 +157,7 @@ class Sessions(Created, Base):
     user_agent = column(Words(), nullable=True)
     impersonator_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
     reason = column(Words(), nullable=True)
-    may_write = column(Flag(), server_default=text("true"))
+    may_write = column(Flag(), server_default=literal_column("true"))
 
     __table_args__ = (
         CheckConstraint("length(token_hash) = 32", name="token_hash_length"),
