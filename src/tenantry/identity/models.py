@@ -11,7 +11,6 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     case,
-    literal_column,
     or_,
 )
 
@@ -157,7 +156,7 @@ class Sessions(Created, Base):
     user_agent = column(Words(), nullable=True)
     impersonator_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
     reason = column(Words(), nullable=True)
-    may_write = column(Flag(), server_default=literal_column("true"))
+    may_write = column(Flag(), server_default="1")
 
     __table_args__ = (
         CheckConstraint("length(token_hash) = 32", name="token_hash_length"),

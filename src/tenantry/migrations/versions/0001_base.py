@@ -1095,12 +1095,7 @@ def upgrade() -> None:
         sa.Column("user_agent", sa.Text(), nullable=True),
         sa.Column("impersonator_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column(
-            "may_write",
-            sa.Boolean().with_variant(sa.Integer(), "sqlite"),
-            server_default=sa.text("true"),
-            nullable=False,
-        ),
+        sa.Column("may_write", sa.Boolean().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
