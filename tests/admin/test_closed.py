@@ -2,17 +2,21 @@
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from admin.acting import make_operator
 from house.rules import routes
+from tenantry.admin.operator import operator
 from tenantry.billing.models import BillingEvents, Subscriptions
 from tenantry.identity.models import Users
+from tenantry.kernel import new_id
 from tenantry.kernel.audit import AuditLog
 from tenantry.kernel.database import statement
 from tenantry.kernel.jobs.models import Jobs
 from tenantry.kernel.mail.models import Mails
 from tenantry.kernel.policies import PolicyRefused
+from tenantry.kernel.problems import NotFound
 
 NOBODY = "019f0000-0000-7000-8000-000000000000"
 
@@ -36,6 +40,7 @@ async def test_404_for_people_without_the_right_and_a_stranger_signs_in(office):
     assert 'href="/admin/jobs"' in hers
     assert 'href="/admin/events"' in hers
     assert "/admin" not in theirs
+    assert (await office.see("/admin/jobs")).count('aria-current="page"') == 1
 
 
 async def test_what_the_product_has_not_is_not_there(start):
@@ -67,3 +72,10 @@ async def test_the_policy_alone_shows_an_operator_no_more_than_anybody(office):
     async with office.as_operator().unit(writes=False) as ctx:
         assert await ctx.db.rows(statement(select(Users.id))) == [office.operator]
         assert await ctx.db.rows(statement(select(Subscriptions.id))) == []
+
+
+async def test_404_through_another_operators_eyes(office):
+    ctx = office.as_operator()
+    assert await operator(ctx) is ctx
+    with pytest.raises(NotFound):
+        await operator(replace(ctx, actor=replace(ctx.actor, impersonator_id=new_id())))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from admin.acting import links
 from admin.conftest import FAILING
 from billing.truth import subscription_of
+from tenantry.billing import operating
 from tenantry.kernel import new_id
 from tenantry.kernel.jobs import enqueue
 from tenantry.kernel.mail import send_mail
@@ -37,6 +38,15 @@ async def test_a_dead_event_is_seen_without_secrets_and_worked_on_again(office):
     await office.work()
     assert len(office.truth.reads) > before
     assert links(await office.see("/admin/events", status="done"), path)
+    assert "everything was as the providers have it" in await office.see("/admin")
+    office.truth.put(subscription_of(None, price, external_id="sub_untold"))
+    (provider,) = operating.configured(office.kit.system)
+    for _ in range(2):
+        await operating.sync(office.kit.system, provider)
+    overview = await office.see("/admin")
+    assert "1 object was not as its provider had it" in overview
+    (log,) = links(overview, "/admin/audit?action=")
+    assert "billing.drift_repaired" in await office.see(log)
 
 
 async def test_a_purchase_of_nobody_is_given_to_a_person(office):

@@ -12,8 +12,11 @@ from tenantry.kernel.problems import NotFound
 
 @asking("people")
 async def operator(ctx: SignedIn) -> Context:
-    """Whoever has the right; for all others there is nothing here. No unit is open."""
-    if ADMINISTER.name not in ctx.actor.permissions:
+    """Whoever has the right; for all others there is nothing here. No unit is open.
+
+    Nor for who looks through another operator's eyes: what is done here is done in one's own name.
+    """
+    if ADMINISTER.name not in ctx.actor.permissions or ctx.actor.impersonator_id is not None:
         raise NotFound
     return ctx
 
