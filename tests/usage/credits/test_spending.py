@@ -190,6 +190,9 @@ async def test_what_cannot_be_is_refused(kit, ctx):
             await spend(ctx, wrong)
         with pytest.raises(ValueError, match="credits"):
             await granted(ctx, wrong)
+    for words in ({"reference": ""}, {"reference": "x" * 201}, {"label": "x" * 201}):
+        with pytest.raises(ValueError, match="characters"):
+            await spend(ctx, 1, **words)
     with pytest.raises(ValueError, match="expires"):
         await reserve(ctx, 1, expires_in=timedelta(days=8))
     async with ctx.service() as working:

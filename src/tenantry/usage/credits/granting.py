@@ -72,11 +72,13 @@ async def keep(
     grant is never lowered by it, but by `revoked`, and what expired does not come back. `ended`: series whose grants
     end at a time, if they would last longer. Raises what `grant` raises.
     """
-    book = await find(ctx, holder_id, facts=[one.fact for one in wanted])
+    facts = [one.fact for one in wanted]
+    book = await find(ctx, holder_id, facts=facts)
     if book is None:
         if not any(one.amount for one in wanted):
             return
-        book = await locked(ctx, holder_id, opens=True)
+        # Somebody else may have opened it meanwhile, for the same facts.
+        book = await locked(ctx, holder_id, facts=facts, opens=True)
     for one in wanted:
         _keep(book, one)
     for series, at in (ended or {}).items():

@@ -23,6 +23,7 @@ from .rows import Balance, Grant, Reservation, Spent
 
 EXPIRES_MAX = timedelta(days=7)
 """Nothing is set aside for longer."""
+WORDS_MAX = 200
 
 
 class Terms(TypedDict, total=False):
@@ -45,6 +46,8 @@ async def spend(ctx: Context, amount: int, *, reference: str | None = None, **te
     refuse_while_open("spending credits")
     whose = _whose(ctx, terms)
     _fitting(amount, least=1)
+    _short(terms.get("label"))
+    _short(reference)
     async with ctx.service() as working:
         book = await find(working, whose)
         if book is not None and reference is not None:
@@ -71,6 +74,7 @@ async def reserve(
     refuse_while_open("reserving credits")
     whose = _whose(ctx, terms)
     _fitting(amount, least=1)
+    _short(terms.get("label"))
     if not timedelta(seconds=1) <= expires_in <= EXPIRES_MAX:
         msg = f"a reservation expires in a second to {EXPIRES_MAX.days} days, not in {expires_in}"
         raise ValueError(msg)
@@ -160,6 +164,12 @@ def _enough(ctx: Context, book: Book | None, amount: int) -> Book:
     if book is None or book.available < amount:
         raise CreditsInsufficient.of(ctx, amount, book.available if book else 0, book.reserved if book else 0)
     return book
+
+
+def _short(text: str | None) -> None:
+    if text is not None and not 1 <= len(text) <= WORDS_MAX:
+        msg = f"a label or a reference has 1 to {WORDS_MAX} characters, not {len(text)}"
+        raise ValueError(msg)
 
 
 def _whose(ctx: Context, terms: Terms) -> UUID:
