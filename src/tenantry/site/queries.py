@@ -54,7 +54,7 @@ _me = statement(
         Users.image,
         Users.created_at,
         Users.updated_at,
-        role_now().label("role_in_force"),
+        role_now().label("role"),
         Users.membership_status,
         plan_now().label("plan"),
         _first.label("provider"),

@@ -105,7 +105,9 @@ _PERSON_AT, _SAID_AT, _SUBSCRIPTION_AT = (
 
 def _held_row(*values: Any) -> tuple[HeldPlan, Subscription | None]:
     person = values[_PERSON_AT:_SAID_AT]
-    plan = HeldPlan(*values[:_PERSON_AT], person=HeldPerson(*person) if person[0] is not None else None)
+    plan = HeldPlan(*values[:_PERSON_AT])
+    if person[0] is not None:
+        plan = msgspec.structs.replace(plan, person=HeldPerson(*person))
     if values[_SUBSCRIPTION_AT] is None:
         return plan, None
     row = Subscription(*values[_SUBSCRIPTION_AT:])
