@@ -51,7 +51,7 @@ async def recomputed(paying: Any, holder: UUID) -> int:
 
 @pytest.mark.parametrize("number", [1, 10])
 async def test_a_holder_is_recomputed_with_one_read_and_a_write_of_what_differs(paying, number):
-    """However many subscriptions it has: the plan is written, and the person's role; either is audited where it moves."""
+    """However many subscriptions it has. The plan is written, and the person's role; either is audited."""
     ada = await paying.kit.sign_in("ada")
     holder = await paying.holder_of(ada)
     price = paying.truth.sell("pro")
