@@ -161,7 +161,7 @@ async def test_point_4_who_may_and_through_whose_eyes(team):
 async def test_point_4_what_takes_the_operator_or_the_person_away_ends_it_at_once(team, what):
     kit, ada, ada_id, grace, grace_id = team
     own = {"Authorization": f"Bearer {ada.cookies['session']}"}
-    await operating.appoint(kit.system, "alan@example.com", name=None, hashed=None, reason="a second")
+    await operating.appoint(kit.system, "alan@example.com", reason="a second")
     await ada.post(f"/look/{grace_id}")
     assert await name_of(ada) == "grace"
     match what:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -10,7 +11,6 @@ from identity.password_steps import PASSWORD
 from tenantry import MagicLink, Password
 from tenantry.identity import operating, queries
 from tenantry.identity.errors import LastAdmin, OwnRefused, ReasonMissing, UserNotFound
-from tenantry.identity.hashing import PasswordHashing
 from tenantry.kernel import new_id
 from tenantry.kernel.context import Actor, Context, Origin
 from tenantry.kernel.problems import Forbidden
@@ -41,7 +41,7 @@ async def test_t_01_only_operators_do_it_for_a_reason_and_not_to_themselves(kit)
         with pytest.raises(ValueError, match="not given by hand"):
             await operating.set_role(kit.system, grace, role, reason="a gift")
     with pytest.raises(Forbidden):
-        await operating.appoint(as_operator(kit, ada), "x@example.com", name=None, hashed=None, reason="by hand")
+        await operating.appoint(as_operator(kit, ada), "x@example.com", reason="by hand")
     with pytest.raises(Forbidden):
         await operating.operators(stranger)
 
@@ -86,10 +86,9 @@ async def test_t_01_roles_by_hand_and_the_last_operator(kit):
 
 async def test_point_2_who_is_banned_is_told_until_when_and_not_why_at_every_way_in(start, product_of):
     kit = await start(product_of(sign_in=[Password(), MagicLink()]))
-    hashed = await kit.runtime.port(PasswordHashing).hash(PASSWORD)
-    made = await operating.appoint(kit.system, "ada@example.com", name="Ada", hashed=hashed, reason="the first")
+    made = await operating.appoint(kit.system, "ada@example.com", name="Ada", password=PASSWORD, reason="the first")
     assert (made.is_new, made.was) == (True, "USER")
-    await operating.appoint(kit.system, "grace@example.com", name=None, hashed=None, reason="the second")
+    await operating.appoint(kit.system, "grace@example.com", reason="the second")
     ada, client = await kit.client(), await kit.client()
     signed = await ada.post(
         "/v1/auth/password", json={"email": "ada@example.com", "password": PASSWORD, "deliver": "token"}
@@ -115,9 +114,17 @@ async def test_point_2_who_is_banned_is_told_until_when_and_not_why_at_every_way
     assert (
         await ada.post("/auth/password", data={"email": "ada@example.com", "password": PASSWORD})
     ).status_code == 303
-    again = await operating.appoint(kit.system, "ADA@example.com", name=None, hashed=None, reason="again")
+    again = await operating.appoint(kit.system, "ADA@example.com", reason="again")
     assert (again.is_new, again.was, again.user_id) == (False, "ADMIN", made.user_id)
     assert await operating.dismiss(kit.system, "ada@example.com", reason="enough")
     assert not await operating.dismiss(kit.system, "ada@example.com", reason="again")
     async with kit.system.service(writes=False) as ctx:
         assert [one.email for one in await queries.roles.operators(ctx.db)] == ["grace@example.com"]
+
+
+async def test_t_07_who_is_made_by_an_operator_comes_in_where_only_providers_vouch(kit):
+    made = await operating.appoint(kit.system, "ada@example.com", reason="the first")
+    ada = await kit.sign_in("ada")
+    me = (await ada.get("/v1/me")).json()
+    assert (UUID(me["id"]), me["role"], me["provider"]) == (made.user_id, "ADMIN", "demo")
+    assert (await (await kit.sign_in("ada")).get("/v1/me")).json()["id"] == me["id"]

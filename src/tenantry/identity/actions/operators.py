@@ -4,6 +4,7 @@ None of it is done to oneself, and nothing leaves the product without an operato
 holds all of them first.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,13 +15,17 @@ from tenantry.kernel.audit import audit
 from tenantry.kernel.problems import Forbidden
 
 from .. import queries
-from ..errors import OwnRefused, UserNotFound
+from ..errors import OwnRefused, UserBanned, UserNotFound
 from ..events import UserRoleChanged
+from ..hashing import PasswordHashing, refuse_weak
+from ..names import clean_name
+from ..providers.profiles import clean_email
 from ..queries.roles import Operator
 from ..rights import ADMINISTER, stated
-from .impersonating import note_ended
+from .impersonating import METHOD, note_ended
 from .people import ban_user, delete_user, lift_ban, refuse_last_operator
 from .registration import register
+from .ways_in import password_way
 
 BY_HAND = frozenset({"USER", "ADMIN"})
 """PREMIUM is billing's, and BANNED a ban."""
@@ -94,30 +99,35 @@ async def close_account(ctx: Context, user_id: UUID, *, reason: str) -> None:
         await delete_user(working, user_id, reason=why)
 
 
-async def appoint(ctx: Context, email: str, *, name: str | None, hashed: str | None, reason: str) -> Appointed:
+async def appoint(
+    ctx: Context, email: str, *, name: str | None = None, password: str | None = None, reason: str
+) -> Appointed:
     """Make whoever has an address an operator, and a person of it if there is none: the system vouches for the address.
 
-    `hashed`: the hash of a password that they shall have; None leaves what they have. For commands only: raises
-    `Forbidden` for every other actor than the system. Raises `UserNotFound` for who has left, or never proved the
-    address. `ctx` has no open unit.
+    `password` becomes theirs, and ends their sessions; None leaves what they have. For commands only: `Forbidden` for
+    every other actor than the system. Raises `ReasonMissing`, `UserBanned`, ValueError for what is no address,
+    `UserNotFound` for who has left or never proved it, and what is said of a password. `ctx` has no open unit.
     """
     if ctx.actor.kind != "system":
         raise Forbidden(permission=ADMINISTER.name)
-    why = stated(reason)
+    why, address = stated(reason), clean_email(email)
+    if address is None:
+        msg = f"{email} is no e-mail address"
+        raise ValueError(msg)
+    hashed = None if password is None else await _hashed(ctx, password, never=(address, name))
     async with ctx.service() as working:
-        found = await queries.users.of_email(working.db, email)
+        found = await queries.users.of_email(working.db, address)
         if found is not None and (found.deleted_at is not None or found.email_verified_at is None):
             raise UserNotFound
-        user_id = found.id if found else await register(working, email, name=name, method="operator")
+        user_id = found.id if found else await register(working, address, name=clean_name(name), method=METHOD)
         person = await queries.roles.of_user(working.db, user_id)
-        was = person.role if person else "USER"
         await _appoint(working, user_id, "ADMIN", why)
         if hashed is not None:
             await queries.passwords.put(working.db, user_id, hashed)
             await queries.sessions.end_all(working.db, user_id)
             await queries.tokens.forget_of_user(working.db, user_id)
             await audit(working, "password.set", subject=("user", user_id), reason=why)
-        return Appointed(user_id, found.email if found else email, found is None, was)
+        return Appointed(user_id, found.email if found else address, found is None, person.role if person else "USER")
 
 
 async def dismiss(ctx: Context, email: str, *, reason: str) -> bool:
@@ -137,15 +147,23 @@ async def operators(ctx: Context) -> list[Operator]:
         return await queries.roles.operators(reading.db)
 
 
+async def _hashed(ctx: Context, password: str, *, never: Sequence[str | None]) -> str:
+    refuse_weak(password, length_min=password_way(ctx).length_min, never=(*never, ctx.product.name))
+    return await ctx.port(PasswordHashing).hash(password)
+
+
 async def _appoint(ctx: Context, user_id: UUID, role: str, why: str) -> bool:
     others = await queries.roles.hold_operators(ctx.db)
     is_one = any(one.id == user_id for one in others)
+    person = await queries.roles.of_user(ctx.db, user_id)
+    if person is None:
+        raise UserNotFound
     if is_one == (role == "ADMIN"):
-        if not is_one and await queries.roles.of_user(ctx.db, user_id) is None:
-            raise UserNotFound
         return False
     if is_one:
         refuse_last_operator(others, user_id)
+    elif person.role == "BANNED":
+        raise UserBanned
     if not await queries.roles.assign(ctx.db, user_id, role):
         raise UserNotFound
     looks = queries.impersonations.end_by if is_one else queries.impersonations.end_of
