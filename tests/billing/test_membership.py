@@ -8,7 +8,7 @@ import msgspec
 from billing.conftest import paid_product, requests
 from billing.truth import subscription_of
 from tenantry import Billing, Plan, Stripe
-from tenantry.billing.membership import Membership, membership, role_in, status_of
+from tenantry.billing.membership import Beside, Membership, membership, role_in, status_of
 from tenantry.billing.rows import Subscription
 from tenantry.billing.snapshots import ExternalId, PriceSnapshot, ProductSnapshot
 from tenantry.identity.operating import grant_plan, set_role
@@ -69,17 +69,17 @@ ROLES = [
 def test_t_01_the_role_by_what_is_paid_granted_and_said():
     for said, plan, granted, until in ROLES:
         one = held(plan=plan)
-        found = membership(PRODUCT, BILLING, [one], said={one.id: said}, granted=granted, now=NOW)
+        found = membership(PRODUCT, BILLING, [one], beside=Beside({one.id: said}, granted, NOW))
         expected = Membership("USER", None, "ACTIVE") if until == "USER" else Membership("PREMIUM", until, "ACTIVE")
         assert found == expected, (said, plan, granted)
     assert role_in("BANNED", "ADMIN") is None
     # To be announced is not free.
     odd = paid_product(plans=[Plan("free", price=0, limits={requests: 5}), Plan("talk", price=None)])
-    assert membership(odd, BILLING, [], said={}, granted="talk", now=NOW).role == "PREMIUM"
+    assert membership(odd, BILLING, [], beside=Beside({}, "talk", NOW)).role == "PREMIUM"
     # The longest of several; what gives no access counts for nothing.
     several = [held(plan="pro", cancel_at=SOON), held(plan="pro"), held("paused", plan="pro")]
-    assert membership(PRODUCT, BILLING, several, said={}, granted=None, now=NOW).until == RENEWED
-    assert membership(PRODUCT, BILLING, several[2:], said={}, granted=None, now=NOW).role == "USER"
+    assert membership(PRODUCT, BILLING, several, beside=Beside({}, None, NOW)).until == RENEWED
+    assert membership(PRODUCT, BILLING, several[2:], beside=Beside({}, None, NOW)).role == "USER"
 
 
 async def shown(browser):

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
+import msgspec
+
 from tenantry.identity.membership import Membership, put_membership
 from tenantry.kernel import Context
 from tenantry.kernel.logs import logger_of
@@ -43,14 +45,16 @@ _STATES = {
 _log = logger_of("tenantry.billing")
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What counts beside the subscriptions: the roles in their metadata, the plan that was given by hand, the time."""
+
+    roles: Mapping[UUID, Said]
+    granted: str | None
+    at: datetime
+
+
 def membership(
-    product: Product,
-    billing: Billing,
-    subscriptions: Sequence[Subscription],
-    *,
-    said: Mapping[UUID, Said],
-    granted: str | None,
-    now: datetime,
+    product: Product, billing: Billing, subscriptions: Sequence[Subscription], *, beside: Beside
 ) -> Membership:
     """PREMIUM while a subscription gives access that makes it so, or a plan was given by hand that is not free.
 
@@ -58,14 +62,15 @@ def membership(
     declared plan that is not free.
     """
     ends = [
-        access(one, now, billing.grace).until
+        access(one, beside.at, billing.grace).until
         for one in subscriptions
-        if access(one, now, billing.grace) and _is_premium(product, one.plan, said.get(one.id, (None, None)))
+        if access(one, beside.at, billing.grace)
+        and _is_premium(product, one.plan, beside.roles.get(one.id, (None, None)))
     ]
     status = status_of(subscriptions)
-    if not ends and not _is_sold(product, granted):
+    if not ends and not _is_sold(product, beside.granted):
         return Membership("USER", None, status)
-    is_open = _is_sold(product, granted) or None in ends
+    is_open = _is_sold(product, beside.granted) or None in ends
     return Membership("PREMIUM", None if is_open else max(one for one in ends if one is not None), status)
 
 
@@ -100,7 +105,8 @@ async def follow(ctx: Context, billing: Billing, was: HeldPlan, subscriptions: S
     person = was.person
     if person is None or ctx.product.billed != "user":
         return
-    gives = membership(ctx.product, billing, subscriptions, said=was.roles, granted=was.granted, now=was.at)
+    beside = Beside(was.roles, was.granted, was.at)
+    gives = membership(ctx.product, billing, subscriptions, beside=beside)
     is_same = person.role == "ADMIN" or (person.role, person.until) == (gives.role, gives.until)
     if not is_same or person.status != gives.status:
         await put_membership(ctx, person.user_id, gives, before=person.role)
