@@ -1,17 +1,22 @@
 """Every POST that creates takes an `Idempotency-Key`, says so, and nothing else does."""
 
 import re
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from house.rules import routes
-from tenantry.blueprints.screening_api import product
+from tenantry import Credits
+from tenantry.blueprints import screening_api
 from tenantry.testing import AppKit
 
+product = replace(screening_api.product, credits=Credits())
 CREATING = {
     "POST /v1/checkout",
+    "POST /v1/credits/reservations",
+    "POST /v1/credits/spend",
     "POST /v1/keys",
     "POST /v1/keys/{key_id}/rotate",
     "POST /v1/me/passkeys",

@@ -1,6 +1,21 @@
 """Every route of an application with all rooms, by whom it lets in. Whoever adds one says here whom."""
 
 PEOPLE = """
+GET /admin
+GET /admin/audit
+GET /admin/audit.csv
+GET /admin/events
+GET /admin/events/{event_id}
+POST /admin/events/{event_id}/replay
+GET /admin/jobs
+GET /admin/jobs/{job_id}
+POST /admin/jobs/{job_id}/replay
+GET /admin/mails
+GET /admin/purchases
+GET /admin/purchases/{subscription_id}
+POST /admin/purchases/{subscription_id}/claim
+GET /admin/subscriptions
+GET /admin/trials
 GET /auth/confirm
 POST /auth/confirm
 POST /auth/confirm/mail
@@ -14,6 +29,7 @@ POST /billing/subscriptions/{subscription_id}/change
 POST /billing/subscriptions/{subscription_id}/pause
 POST /billing/subscriptions/{subscription_id}/resume
 GET /billing/success
+GET /credits
 GET /dashboard
 GET /dashboard/prices
 POST /dashboard/prices
@@ -56,6 +72,7 @@ POST /trials/{trial_id}/extend
 POST /trials/{trial_id}/keys
 POST /trials/{trial_id}/keys/{key_id}/revoke
 GET /usage
+GET /v1/audit
 GET /v1/auth/confirm
 POST /v1/auth/confirm
 POST /v1/auth/confirm/mail
@@ -63,6 +80,8 @@ POST /v1/auth/confirm/passkey
 POST /v1/auth/confirm/passkey/options
 POST /v1/auth/link-account
 POST /v1/checkout
+GET /v1/credits/entries
+GET /v1/credits/export.csv
 GET /v1/keys
 POST /v1/keys
 DELETE /v1/keys/{key_id}
@@ -118,6 +137,11 @@ DELETE /v1/trials/{trial_id}/keys/{key_id}
 """
 """Only whoever has signed in."""
 CALLERS = """
+GET /v1/credits
+POST /v1/credits/reservations
+POST /v1/credits/reservations/{reservation_id}/release
+POST /v1/credits/reservations/{reservation_id}/settle
+POST /v1/credits/spend
 GET /v1/prices/{symbol}
 GET /v1/sources
 GET /v1/work
@@ -170,6 +194,7 @@ POST /v1/auth/sign-out
 POST /v1/auth/sign-up
 POST /v1/auth/sign-up/confirm
 GET /v1/auth/ways
+GET /v1/products
 POST /webhooks/{provider}
 """
 """Strangers too; who shows a key shows one that works."""

@@ -9,6 +9,7 @@ import msgspec
 
 from tenantry.kernel import Context, new_id
 
+from .events import PaymentPriced
 from .facts import announce_payment, announce_subscription
 from .holding import billing_of, recompute
 from .linking import find_holder
@@ -29,6 +30,7 @@ from .snapshots import (
     Snapshot,
     SubscriptionSnapshot,
 )
+from .terms.keeping import keep_paid, keep_term
 
 ONLY = "only"
 """The slot of the one live subscription of a holder, where the product wants one."""
@@ -101,6 +103,7 @@ async def _subscription(ctx: Context, told: Told, snapshot: SubscriptionSnapshot
         return await _subscription(ctx, told, snapshot)
     if old not in {None, row}:
         await subscriptions.put_subscription(ctx.db, row)
+    await keep_term(ctx, old, row, told)
     if holder is not None:
         await _settle(ctx, row, holder, told.now)
     return is_priced
@@ -148,8 +151,12 @@ async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
         return await _payment(ctx, told, snapshot)
     if old not in {None, row}:
         await payments.put_payment(ctx.db, row)
+    if old != row:
+        await keep_paid(ctx, row)
     if holder is not None:
         await announce_payment(ctx, holder, row)
+        if old is not None and old.price_id is None and row.price_id is not None:
+            await ctx.emit(PaymentPriced(holder, row.id))
     return True
 
 

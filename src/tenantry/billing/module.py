@@ -9,6 +9,7 @@ from tenantry.web import mark
 from .api import ROUTERS
 from .checks import check_billing
 from .claims import claim_of_proven
+from .crediting import CREDITING
 from .figures import billing_figures
 from .holding import recompute
 from .jobs import JOBS
@@ -64,6 +65,7 @@ MODULE = Module(
         UserRoleChanged: _keep_role,
         UserDeletion: stop_charging,
         **HANDLERS,
+        **CREDITING,
     },
     figures=[billing_figures],
     exports=[
@@ -72,6 +74,7 @@ MODULE = Module(
         Export("customers", _customers),
     ],
     public={
+        "GET /v1/products": "what is for sale is on the pricing page too",
         "POST /webhooks/{provider}": "a payment provider has no account; the signature is the proof",
     },
     service={
@@ -84,6 +87,7 @@ MODULE = Module(
         "leaving": "writes what the provider did about an account that was closed",
         "claims": "links purchases that are nobody's to holders",
         "operating": "an operator looks at everybody's events and purchases",
+        "revenue": "an operator looks at what everybody pays",
         "jobs": "settles everybody's plans by the clock",
     },
 )

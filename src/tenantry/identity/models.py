@@ -12,7 +12,6 @@ from sqlalchemy import (
     and_,
     case,
     or_,
-    text,
 )
 
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
@@ -62,6 +61,7 @@ class Users(Touched, Base):
         one_of("membership_status", "ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"),
         CheckConstraint("role_until IS NULL OR role = 'PREMIUM'", name="role_until_premium"),
         Index("ix_users_role", "role"),
+        Index("ix_users_created_at", "created_at"),
     )
 
 
@@ -158,7 +158,7 @@ class Sessions(Created, Base):
     impersonator_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
     impersonator_session_id = column(Id(), ForeignKey("sessions.id", ondelete="SET NULL"), nullable=True)
     reason = column(Words(), nullable=True)
-    may_write = column(Flag(), server_default=text("true"))
+    may_write = column(Flag(), server_default="1")
 
     __table_args__ = (
         CheckConstraint("length(token_hash) = 32", name="token_hash_length"),

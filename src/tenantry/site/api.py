@@ -36,6 +36,8 @@ class Me(BaseModel):
     `role`: PREMIUM by what is paid or was given, ADMIN by an operator's hand, else USER. `membership_status`: how all
     subscriptions together stand; without any, ACTIVE.
     `stripe_product_id`: Stripe's id of what the newest subscription there buys, null without one that goes on.
+    `tokens`: credits that are left, 0 without any, and null where the product has none; `tokens_expires_at`: when the
+    next of them expire, null where none do. `/v1/credits` tells more.
     """
 
     id: UUID
@@ -48,11 +50,13 @@ class Me(BaseModel):
     membership_status: Literal["ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"]
     plan: MyPlan
     stripe_product_id: str | None
+    tokens: int | None
+    tokens_expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, me: queries.Me, plan: Plan) -> Self:
+    def of(cls, me: queries.Me, plan: Plan, *, has_tokens: bool) -> Self:
         return cls(
             id=me.id,
             email=me.email,
@@ -64,6 +68,8 @@ class Me(BaseModel):
             membership_status=me.membership_status,
             plan=MyPlan(name=plan.name, display_name=plan.display_name),
             stripe_product_id=me.stripe_product_id,
+            tokens=me.tokens if has_tokens else None,
+            tokens_expires_at=me.tokens_expires_at if has_tokens else None,
             created_at=me.created_at,
             updated_at=me.updated_at,
         )
@@ -94,4 +100,4 @@ async def _me(ctx: Context) -> Me:
     found = await queries.me(ctx.db, ctx.user_id)
     if found is None:
         raise Unauthenticated
-    return Me.of(found, ctx.product.plan(found.plan))
+    return Me.of(found, ctx.product.plan(found.plan), has_tokens=ctx.product.credits is not None)

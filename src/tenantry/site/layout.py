@@ -1,5 +1,6 @@
 """What the frame around every page shows: who is signed in, where one can go, what is not real here."""
 
+from collections.abc import Set as AbstractSet
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ def layout_of(request: Request) -> Layout:
     return Layout(
         product_name=runtime.product.name,
         tagline=runtime.product.tagline,
-        nav=_inside(request, runtime) if is_inside else _outside(request, runtime),
+        nav=_inside(request, runtime, ctx) if ctx is not None and is_inside else _outside(request, runtime),
         person=_person(ctx) if is_inside else None,
         user_menu=_user_menu(request) if is_inside else (),
         action=None if is_inside else _action(request, ctx),
@@ -41,12 +42,14 @@ def _person(ctx: Context | None) -> Person | None:
     return Person(ctx.actor.email or "", ctx.actor.name or "") if ctx else None
 
 
-def _inside(request: Request, runtime: Runtime) -> list[Link]:
+def _inside(request: Request, runtime: Runtime, ctx: Context) -> list[Link]:
     _ = gettext(request)
+    added = _of_modules(request, runtime, signed_in=True, rights=ctx.actor.permissions)
     return [
         Link(_("Dashboard"), "/dashboard", "gauge"),
-        *_of_modules(request, runtime, signed_in=True),
+        *(link for link in added if not link.group),
         Link(_("Settings"), "/settings", "sliders"),
+        *sorted((link for link in added if link.group), key=lambda link: link.group),
         Link(_("API reference"), "/docs", "book", group=_("Help")),
         Link(_("Plans and prices"), "/pricing", "card", group=_("Help")),
     ]
@@ -61,11 +64,24 @@ def _outside(request: Request, runtime: Runtime) -> list[Link]:
     ]
 
 
-def _of_modules(request: Request, runtime: Runtime, *, signed_in: bool) -> list[Link]:
-    """What the rooms and the author's modules add, in their order."""
+def _of_modules(
+    request: Request, runtime: Runtime, *, signed_in: bool, rights: AbstractSet[str] = frozenset()
+) -> list[Link]:
+    """What the rooms and the author's modules add, in their order, as far as the reader may see where it leads."""
     _ = gettext(request)
-    found = [item for module in runtime.modules for item in module.nav if item.signed_in == signed_in]
-    return [Link(_(item.label), item.path, item.icon) for item in sorted(found, key=lambda item: item.order)]
+    rooms = {module.name for module in runtime.modules}
+    found = [
+        item
+        for module in runtime.modules
+        for item in module.nav
+        if item.signed_in == signed_in
+        and (item.permission is None or item.permission.name in rights)
+        and (not item.room or item.room in rooms)
+    ]
+    return [
+        Link(_(item.label), item.path, item.icon, group=_(item.group) if item.group else "", is_exact=item.is_exact)
+        for item in sorted(found, key=lambda item: item.order)
+    ]
 
 
 def _user_menu(request: Request) -> list[Link]:

@@ -24,8 +24,18 @@ class Choice:
     wish: str
     amount: int | None
     currency: str
-    interval: str
+    interval: str | None
     interval_count: int = 1
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """Something that is sold beside the plans. A choice's `wish` is a price's id; `is_open`: it can be had."""
+
+    name: str
+    description: str
+    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,17 @@ async def offers_of(ctx: Context) -> list[Offer]:
 
     `ctx` has no open unit.
     """
-    product, pricing = ctx.product, await pricing_of(ctx)
+    return (await all_of(ctx))[0]
+
+
+async def all_of(ctx: Context) -> tuple[list[Offer], list[Good]]:
+    """The same, and what is sold beside plans."""
+    pricing = await pricing_of(ctx)
+    return _offers(ctx, pricing), _goods(pricing)
+
+
+def _offers(ctx: Context, pricing: Pricing | None) -> list[Offer]:
+    product = ctx.product
     current = _current(ctx, pricing)
     return [_offer(product, plan, current, pricing) for plan in product.plans if plan.is_active or plan == current]
 
@@ -77,6 +97,28 @@ def _offer(product: Product, plan: Plan, current: Plan | None, pricing: Pricing 
         choices=choices if way in {"choose", "trial"} else (),
         trial_days=pricing.trial_days(plan) if pricing is not None and way == "trial" else 0,
     )
+
+
+def _goods(pricing: Pricing | None) -> list[Good]:
+    return [
+        Good(
+            one.name,
+            one.description or "",
+            tuple(
+                Choice(
+                    str(price.id),
+                    price.amount_minor,
+                    price.currency,
+                    price.interval,
+                    price.interval_count,
+                    is_open=pricing.can_buy(price),
+                )
+                for price in one.prices
+            ),
+        )
+        for one in (pricing.goods if pricing is not None else ())
+        if pricing is not None
+    ]
 
 
 def _choices(plan: Plan, pricing: Pricing | None) -> tuple[Choice, ...]:

@@ -5,18 +5,22 @@ from typing import Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import and_, cast, func, or_, select
 
 from tenantry.billing.models import Prices, Products, Subscriptions
 from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Accounts, Users, role_now
 from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Whole
+from tenantry.kernel.sql import now
+from tenantry.usage.credits.models import CreditGrants
 
 
 class Me(msgspec.Struct, frozen=True):
     """A user with the plan of the user's own holder, and the provider of the first account still connected.
 
-    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on.
+    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on. `tokens`: credits
+    that are left; `tokens_expires_at`: when the next of them expire.
     """
 
     id: UUID
@@ -31,6 +35,8 @@ class Me(msgspec.Struct, frozen=True):
     plan: str
     provider: str | None
     stripe_product_id: str | None
+    tokens: int
+    tokens_expires_at: datetime | None
 
 
 _first = select(Accounts.provider).where(Accounts.user_id == Users.id).order_by(Accounts.id).limit(1).scalar_subquery()
@@ -45,6 +51,13 @@ _product = (
     .limit(1)
     .scalar_subquery()
 )
+_is_left = and_(
+    CreditGrants.holder_id == Holders.id,
+    CreditGrants.remaining > 0,
+    or_(CreditGrants.expires_at.is_(None), CreditGrants.expires_at > now()),
+)
+_tokens = select(func.sum(CreditGrants.remaining)).where(_is_left).correlate(Holders).scalar_subquery()
+_expiry = select(func.min(CreditGrants.expires_at)).where(_is_left).correlate(Holders).scalar_subquery()
 _me = statement(
     select(
         Users.id,
@@ -59,6 +72,8 @@ _me = statement(
         plan_now().label("plan"),
         _first.label("provider"),
         _product.label("stripe_product_id"),
+        cast(func.coalesce(_tokens, 0), Whole()).label("tokens"),
+        _expiry.label("tokens_expires_at"),
     )
     .join(Holders, Holders.user_id == Users.id)
     .where(Users.id == param("user")),

@@ -19,13 +19,15 @@ THEMES: tuple[Theme, ...] = ("system", "light", "dark")
 class Link:
     """One link: its text (already translated), its address, and the name of an icon in `icons.html` ("" = none).
 
-    `group` puts a heading above the first item of the group in the side navigation.
+    `group` puts a heading above the first item of the group in the side navigation. `is_exact`: pages below its
+    address have links of their own.
     """
 
     label: str
     href: str
     icon: str = ""
     group: str = ""
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

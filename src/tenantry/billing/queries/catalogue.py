@@ -17,6 +17,7 @@ from ..models import Prices, Products, Subscriptions
 
 UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
 """When a product was read of which only the id is known."""
+PRICES_MAX = 20_000
 
 
 class StoredPrice(msgspec.Struct, frozen=True):
@@ -95,6 +96,7 @@ _of_product = statement(
     _prices.where(Products.provider == param("provider"), Products.external_id == param("product")), StoredPrice
 )
 _of_provider = statement(_prices.where(Prices.provider == param("provider")), StoredPrice)
+_all = statement(_prices.order_by(Prices.id).limit(PRICES_MAX), StoredPrice)
 
 _newest = statement(
     select(func.max(Products.fetched_at)).where(Products.provider == param("provider"), Products.is_active)
@@ -191,6 +193,11 @@ async def prices_of_product(db: Unit, provider: str, product: str) -> list[Store
 async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
     """All prices of a provider."""
     return await db.rows(_of_provider, provider=provider)
+
+
+async def all_prices(db: Unit) -> list[StoredPrice]:
+    """The prices of all providers, sold or not."""
+    return await db.rows(_all)
 
 
 async def to_replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID]:
