@@ -35,9 +35,9 @@ def create(
     product: ProductArgument = DEFAULT,
     *,
     name: Annotated[str | None, typer.Option(help="The name of a person who is not there yet.")] = None,
-    password: Annotated[bool, typer.Option("--password", help="Ask for a password that they shall have.")] = False,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read that password from the first line of the input.")
+    password: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Give them a password: the first line of the input, or asked for."),
     ] = False,
     json: JSON = False,
 ) -> None:
@@ -47,9 +47,9 @@ def create(
     sessions; without it they come in as they did, or by what the answer names.
     """
     declared, _ = read_ready(product)
-    if (password or password_stdin) and declared.way_in(Password) is None:
+    if password and declared.way_in(Password) is None:
         raise Failure("This product takes no passwords.", "Leave it out; the answer says how they come in.")
-    text = _password(asked=password, from_input=password_stdin)
+    text = _password() if password else None
 
     async def make(ctx: Context) -> tuple[Appointed, list[str]]:
         return await appoint(ctx, email, name=name, password=text, reason="tenantry admin create"), [
@@ -99,11 +99,9 @@ def remove(
         plain(f"{email} is {'no operator any more' if was_one else 'no operator'}.")
 
 
-def _password(*, asked: bool, from_input: bool) -> str | None:
-    if from_input:
+def _password() -> str:
+    if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    if not asked:
-        return None
     found: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return found
 
