@@ -1,5 +1,6 @@
-"""What the frame around every page shows: who is signed in, where one can go, what is not real here."""
+"""What the frame around every page shows: who is signed in, for whom they work, where one can go, what is not real."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -10,8 +11,9 @@ from tenantry.kernel.context import resolved_context
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import Product
 from tenantry.sources import Binance
-from tenantry.web import Layout, Link, Person, gettext
+from tenantry.web import Layout, Link, Person, Working, gettext
 
+_ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}(?=/|$)", re.IGNORECASE)
 # These look alike for everybody: with the header of the public site, also for who is signed in.
 _PUBLIC_PATHS = frozenset({"/", "/pricing", "/docs", "/problems", "/design"})
 
@@ -27,6 +29,8 @@ def layout_of(request: Request) -> Layout:
         tagline=runtime.product.tagline,
         nav=_inside(request, runtime) if is_inside else _outside(request, runtime),
         person=_person(ctx) if is_inside else None,
+        working=_working(request, ctx, runtime.product) if is_inside else None,
+        holder=_holder(ctx),
         user_menu=_user_menu(request) if is_inside else (),
         action=None if is_inside else _action(request, ctx),
         footer=_footer(request, runtime.settings),
@@ -38,6 +42,32 @@ def layout_of(request: Request) -> Layout:
 
 def _person(ctx: Context | None) -> Person | None:
     return Person(ctx.actor.email or "", ctx.actor.name or "") if ctx else None
+
+
+def _working(request: Request, ctx: Context | None, product: Product) -> Working | None:
+    if ctx is None or product.organizations is None:
+        return None
+    actor, person = ctx.actor, Person(ctx.actor.email or "", ctx.actor.name or "")
+    all_of_them = dict(zip(actor.organization_ids, actor.organization_names, strict=True))
+    current = all_of_them.pop(actor.organization_id) if actor.organization_id else None
+    others = sorted(((str(one), name) for one, name in all_of_them.items()), key=lambda one: one[1].casefold())
+    return Working(current or person.shown_name, others, _way_back(request), has_own=current is not None)
+
+
+def _holder(ctx: Context | None) -> str:
+    if ctx is None or ctx.current_holder is None or ctx.current_holder.kind != "organization":
+        return ""
+    actor = ctx.actor
+    names = dict(zip(actor.organization_ids, actor.organization_names, strict=True))
+    return names.get(actor.organization_id, "") if actor.organization_id else ""
+
+
+def _way_back(request: Request) -> str:
+    """Where one goes on in another organization: here, or at the list where what is shown belongs to this one."""
+    path = request.url.path
+    if request.method in {"GET", "HEAD"} and not _ID.search(path):
+        return path
+    return f"/{path.split('/')[1]}"
 
 
 def _inside(request: Request, runtime: Runtime) -> list[Link]:
