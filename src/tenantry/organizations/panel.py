@@ -7,11 +7,13 @@ from fastapi import Request
 from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
 
-from .pages.showing import waiting_for
+from .looking import invitations_for
+
+WAITING_MAX = 5
 
 
 async def _waiting(ctx: Context, _request: Request) -> dict[str, Any]:
-    return {"waiting": await waiting_for(ctx)}
+    return {"waiting": await invitations_for(ctx, limit=WAITING_MAX)}
 
 
 PANEL = Panel("invitations", "organizations/panel.html", _waiting, order=1)

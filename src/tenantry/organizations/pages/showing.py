@@ -85,12 +85,6 @@ async def team_of(ctx: Context, organization_id: UUID) -> OwnOrganization:
         return await look(working, organization_id)
 
 
-async def waiting_for(ctx: Context) -> list[Offered]:
-    """The newest invitations that wait for the reader's proven address."""
-    async with ctx.service(writes=False) as working:
-        return await queries.invitations.for_person(working.db, ctx.user_id, limit=WAITING_MAX)
-
-
 def sentence(request: Request, problem: Problem | None) -> str:
     """Why it was refused, in the reader's language; "" for nothing."""
     return gettext(request)(problem.title) if problem else ""

@@ -14,8 +14,9 @@ from tenantry.web import gettext, mark, page, safe_return_path
 
 from .. import actions
 from ..errors import OrganizationNotFound
+from ..looking import invitations_for
 from ..names import organization_name
-from .showing import back, sentence, team_of, team_page, waiting_for
+from .showing import WAITING_MAX, back, sentence, team_of, team_page
 
 TYPED_OTHERWISE = mark("Type the name as it stands here.")
 
@@ -123,7 +124,7 @@ async def _new_page(
         request,
         "organizations/team/new.html",
         status=problem.status if problem else 422 if error else 200,
-        waiting=await waiting_for(ctx) if is_first else [],
+        waiting=await invitations_for(ctx, limit=WAITING_MAX) if is_first else [],
         is_first=is_first,
         name=name,
         error=error,
