@@ -73,6 +73,8 @@ async def rename(ctx: SignedIn, request: Request, organization_id: UUID, name: F
         await actions.rename(ctx, organization_id, organization_name(name))
     except ValueError as refused:
         return await team_page(ctx, request, organization_id, errors={"name": str(refused)}, name=name)
+    except Problem as problem:
+        return await team_page(ctx, request, organization_id, problem=problem, name=name)
     return back("renamed")
 
 
@@ -107,7 +109,10 @@ async def delete(ctx: SignedIn, request: Request, organization_id: UUID, typed: 
     """Delete the organization, once its name was typed."""
     if not await _is_name(ctx, organization_id, typed):
         return await team_page(ctx, request, organization_id, errors={"delete": TYPED_OTHERWISE})
-    await actions.delete(ctx, organization_id)
+    try:
+        await actions.delete(ctx, organization_id)
+    except Problem as problem:
+        return await team_page(ctx, request, organization_id, problem=problem)
     return back("deleted")
 
 
