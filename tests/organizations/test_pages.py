@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from tenantry import Count, Google, Keys, Meter, Organizations, Plan, Product
+from conftest import small_product
+from organizations.people import team_product
+from tenantry import Keys
 from tenantry.identity.models import Users
 from tenantry.kernel.database import param, statement
 from tenantry.testing import AppKit
@@ -16,13 +18,6 @@ FOR_MEMBERS = ("/leave",)
 FOR_ADMINS = (*FOR_MEMBERS, "/rename", "/invitations")
 FOR_OWNERS = (*FOR_ADMINS, "/transfer", "/delete")
 unprove = statement(update(Users).where(Users.email == param("address")).values(email_verified_at=None))
-calls, seats = Meter("calls", per="day"), Count("seats")
-
-
-def team_product(**changes) -> Product:
-    plans = [Plan("free", price=0, limits={calls: 5, seats: 3}), Plan("team", price=900, limits={calls: 9, seats: 9})]
-    given = {"keys": Keys("acme", meter=calls), "organizations": Organizations(seats=seats), **changes}
-    return Product("Acme", sign_in=[Google()], plans=plans, **given)
 
 
 async def person(kit: AppKit, name: str):
@@ -69,7 +64,7 @@ def works_for(text: str) -> str:
 
 @pytest.fixture
 async def kit(start) -> AppKit:
-    return await start(team_product(billed="organization"))
+    return await start(team_product(billed="organization", keys=Keys()))
 
 
 async def test_every_page_says_for_whom_one_works_and_lets_one_choose(kit):
@@ -221,7 +216,7 @@ async def test_who_may_do_what_is_shown_and_the_rest_refused(kit):
 
 
 async def test_where_people_are_billed_an_organization_holds_nothing(start):
-    kit = await start(team_product())
+    kit = await start(team_product(keys=Keys()))
     ada = await person(kit, "ada")
     shown = (await ada.get("/team")).text
     assert works_for(shown) == "Ada Lovelace"
@@ -237,7 +232,7 @@ async def test_where_people_are_billed_an_organization_holds_nothing(start):
 
 
 async def test_without_organizations_there_is_no_team(start):
-    kit = await start(team_product(organizations=None, keys=None))
+    kit = await start(small_product())
     ada = await person(kit, "ada")
     assert "/team" not in (await ada.get("/dashboard")).text
     assert [(await ada.get(path)).status_code for path in ("/team", "/invitations")] == [404, 404]
