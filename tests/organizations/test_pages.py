@@ -100,6 +100,7 @@ async def test_every_page_says_for_whom_one_works_and_lets_one_choose(kit):
         )
         assert answer.status_code == 404, path
     assert works_for((await grace.get("/team")).text) == "Grace Hopper&#39;s team"
+    assert (await post(grace, "/auth/signout", return_to="https://evil.example")).headers["location"] == "/"
 
 
 async def test_an_invitation_and_its_answer(kit):

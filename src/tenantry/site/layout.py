@@ -3,11 +3,12 @@
 import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import Request
 
 from tenantry.kernel import Context, Settings
-from tenantry.kernel.context import resolved_context
+from tenantry.kernel.context import Actor, resolved_context
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import Product
 from tenantry.sources import Binance
@@ -29,7 +30,7 @@ def layout_of(request: Request) -> Layout:
         tagline=runtime.product.tagline,
         nav=_inside(request, runtime) if is_inside else _outside(request, runtime),
         person=_person(ctx) if is_inside else None,
-        working=_working(request, ctx, runtime.product) if is_inside else None,
+        working=_working(request, ctx, runtime) if is_inside else None,
         holder=_holder(ctx),
         user_menu=_user_menu(request) if is_inside else (),
         action=None if is_inside else _action(request, ctx),
@@ -44,30 +45,36 @@ def _person(ctx: Context | None) -> Person | None:
     return Person(ctx.actor.email or "", ctx.actor.name or "") if ctx else None
 
 
-def _working(request: Request, ctx: Context | None, product: Product) -> Working | None:
-    if ctx is None or product.organizations is None:
+def _working(request: Request, ctx: Context | None, runtime: Runtime) -> Working | None:
+    if ctx is None or runtime.product.organizations is None:
         return None
     actor, person = ctx.actor, Person(ctx.actor.email or "", ctx.actor.name or "")
-    all_of_them = dict(zip(actor.organization_ids, actor.organization_names, strict=True))
-    current = all_of_them.pop(actor.organization_id) if actor.organization_id else None
+    all_of_them = _names(actor)
+    current = all_of_them.pop(actor.organization_id, None) if actor.organization_id else None
     others = sorted(((str(one), name) for one, name in all_of_them.items()), key=lambda one: one[1].casefold())
-    return Working(current or person.shown_name, others, _way_back(request), has_own=current is not None)
+    return Working(current or person.shown_name, others, _way_back(request, runtime), has_own=current is not None)
 
 
 def _holder(ctx: Context | None) -> str:
     if ctx is None or ctx.current_holder is None or ctx.current_holder.kind != "organization":
         return ""
-    actor = ctx.actor
-    names = dict(zip(actor.organization_ids, actor.organization_names, strict=True))
-    return names.get(actor.organization_id, "") if actor.organization_id else ""
+    current = ctx.actor.organization_id
+    return _names(ctx.actor).get(current, "") if current else ""
 
 
-def _way_back(request: Request) -> str:
+def _names(actor: Actor) -> dict[UUID, str]:
+    # An author's own resolver may know organizations without their names.
+    return dict(zip(actor.organization_ids, actor.organization_names, strict=False))
+
+
+def _way_back(request: Request, runtime: Runtime) -> str:
     """Where one goes on in another organization: here, or at the list where what is shown belongs to this one."""
     path = request.url.path
     if request.method in {"GET", "HEAD"} and not _ID.search(path):
         return path
-    return f"/{path.split('/')[1]}"
+    above = f"/{path.split('/')[1]}"
+    lists = {"/settings", *(item.path for module in runtime.modules for item in module.nav if item.signed_in)}
+    return above if above in lists else "/dashboard"
 
 
 def _inside(request: Request, runtime: Runtime) -> list[Link]:
