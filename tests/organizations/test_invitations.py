@@ -127,7 +127,7 @@ async def test_what_was_sent_again_taken_back_declined_or_is_late_opens_nothing(
     assert [one["status"] for one in told["items"]] == ["declined", "revoked", "revoked"]
     assert await members(kit, acme.id) == {story.ada.id: "owner"}
     # Ninety days after its end an invitation, and the address in it, is gone.
-    await kit.move(days=97)
+    await kit.move(days=98)
     await kit.runtime.jobs["organizations.forget_invitations"].run(kit.system, {})
     async with kit.system.service(writes=False) as ctx:
         assert await queries.invitations.page(ctx.db, acme.id, state=None) == []
