@@ -5,7 +5,7 @@ Knows no domain. Rooms that show pages use these names and the template globals 
 
 from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
 from .filters import Formats
-from .layout import Layout, Link, Person
+from .layout import Layout, Link, Person, Working
 from .letters import Letter, Letters
 from .pages import create_templates, gettext, page, problem_page
 from .preferences import install
@@ -20,6 +20,7 @@ __all__ = [
     "Link",
     "Person",
     "Translator",
+    "Working",
     "create_templates",
     "gettext",
     "install",

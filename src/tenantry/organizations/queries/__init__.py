@@ -1,5 +1,5 @@
 """All SQL of organizations, one file a noun."""
 
-from . import lookup
+from . import invitations, lookup, members, organizations
 
-__all__ = ["lookup"]
+__all__ = ["invitations", "lookup", "members", "organizations"]
