@@ -695,8 +695,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("invitations", schema=None) as batch_op:
         batch_op.create_index("ix_invitations_email", [sa.literal_column("lower(email)")], unique=False)
+        batch_op.create_index("ix_invitations_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_invitations_invited_by", ["invited_by"], unique=False)
-        batch_op.create_index("ix_invitations_status_expires_at", ["status", "expires_at"], unique=False)
         batch_op.create_index(
             "uq_invitations_pending",
             ["organization_id", sa.literal_column("lower(email)")],
@@ -2780,8 +2780,8 @@ def downgrade() -> None:
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
         )
-        batch_op.drop_index("ix_invitations_status_expires_at")
         batch_op.drop_index("ix_invitations_invited_by")
+        batch_op.drop_index("ix_invitations_expires_at")
         batch_op.drop_index("ix_invitations_email")
 
     op.drop_table("invitations")
