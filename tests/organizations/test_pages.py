@@ -67,7 +67,7 @@ async def kit(start) -> AppKit:
     return await start(team_product(billed="organization", keys=Keys()))
 
 
-async def test_every_page_says_for_whom_one_works_and_lets_one_choose(kit):
+async def test_every_page_says_for_whom_one_works_and_lets_one_choose(kit, statements):
     ada = await person(kit, "ada")
     own = await organization_of(ada)
     for refused in ("", "www.evil.example"):
@@ -81,6 +81,11 @@ async def test_every_page_says_for_whom_one_works_and_lets_one_choose(kit):
         assert f'name="return_to" value="{path}"' in shown
         assert f'name="organization_id" value="{own}"' in shown
     assert 'class="page-of"' not in (await ada.get("/settings")).text
+    for path, most in (("/team/new", 1), ("/team", 8)):
+        # Who asks, and for whom they work, with all the names: one statement.
+        with statements(kit) as count:
+            await ada.get(path)
+        assert count() <= most, path
     # What belongs to one organization is not there in another: one goes on at the list it was reached from.
     made = (await ada.post("/v1/keys", json={"label": "robot"})).json()["id"]
     assert 'name="return_to" value="/keys"' in (await ada.get(f"/keys/{made}")).text
