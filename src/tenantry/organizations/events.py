@@ -13,3 +13,10 @@ class OrganizationDeleted(msgspec.Struct, frozen=True):
 
     organization_id: UUID
     holder_id: UUID | None
+
+
+class OwnOrganizationOpened(msgspec.Struct, frozen=True):
+    """Somebody has signed up, and begins in an organization of their own that holds the plan; in that transaction."""
+
+    organization_id: UUID
+    user_id: UUID

@@ -6,6 +6,7 @@ from tenantry.kernel.audit import audit
 
 from . import queries
 from .errors import OwnsOrganizations
+from .events import OwnOrganizationOpened
 from .making import end, make
 from .names import name_of_own
 from .standing import is_billed
@@ -20,7 +21,8 @@ async def open_own(ctx: Context, event: UserRegistered) -> None:
     person = await queries.organizations.person(ctx.db, event.user_id)
     if person is None or await queries.invitations.waits_for(ctx.db, person.email):
         return
-    await make(ctx, name_of_own(person.name, person.email), owner=person.id)
+    made = await make(ctx, name_of_own(person.name, person.email), owner=person.id)
+    await ctx.emit(OwnOrganizationOpened(made.id, person.id))
 
 
 async def leave_all(ctx: Context, event: UserDeletion) -> None:

@@ -13,7 +13,7 @@ class Credits:
     - `name`: what people call them, in the plural: "tokens".
     - `expires`: how long a grant lasts for which nobody says otherwise: one that was paid once, or the gift; None, for
       ever. What belongs to a subscription's period lasts as long as the period's access.
-    - `on_sign_up`: how many everybody who signs up is given.
+    - `on_sign_up`: how many everybody who signs up is given; where organizations hold the plan, the one they begin in.
 
     How many a price buys is said at the payment provider (metadata `tokens`), or by `Plan.credits`.
     """

@@ -9,9 +9,11 @@ from uuid import UUID
 import msgspec
 
 from tenantry.holders import HolderNotFound, by_user
+from tenantry.holders.organizations import by_organization
 from tenantry.identity.events import UserRegistered
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
+from tenantry.organizations.events import OwnOrganizationOpened
 
 from . import queries
 from .book import Book
@@ -132,11 +134,16 @@ async def give(ctx: Context, holder_id: UUID, amount: int, *, expires_at: dateti
     return found
 
 
-async def give_gift(ctx: Context, event: UserRegistered) -> None:
-    """Give who has just signed up what the product gives everybody."""
-    declared = ctx.product.credits
-    holder = await by_user(ctx.db, event.user_id) if declared and declared.on_sign_up else None
-    if declared is not None and holder is not None:
+async def give_gift(ctx: Context, event: UserRegistered | OwnOrganizationOpened) -> None:
+    """Give who has just signed up what the product gives everybody; where organizations hold plans, their own one."""
+    declared, holder = ctx.product.credits, None
+    if declared is None or not declared.on_sign_up:
+        return
+    if isinstance(event, OwnOrganizationOpened):
+        holder = await by_organization(ctx, event.organization_id)
+    elif ctx.product.billed == "user":
+        holder = await by_user(ctx.db, event.user_id)
+    if holder is not None:
         amount, expires = declared.on_sign_up, declared.expires
         await grant(ctx, holder.id, amount, fact="sign-up", expires_at=expires, reason="gift")
 

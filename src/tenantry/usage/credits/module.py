@@ -5,6 +5,7 @@ from datetime import timedelta
 from tenantry.identity.events import UserRegistered
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, Job, NavItem
+from tenantry.organizations.events import OwnOrganizationOpened
 from tenantry.web import mark
 
 from . import queries
@@ -28,7 +29,7 @@ MODULE = Module(
     pages=[pages_router],
     nav=[NavItem(mark("Credits"), "/credits", order=15, icon="data")],
     panels=[CREDITS_PANEL],
-    handlers={UserRegistered: give_gift},
+    handlers={UserRegistered: give_gift, OwnOrganizationOpened: give_gift},
     jobs=[
         Job("credits.expire", expire_credits, every=timedelta(minutes=5)),
         Job("credits.forget_reservations", forget_reservations, every=timedelta(hours=1)),
