@@ -1,6 +1,6 @@
 """Ready product declarations, and reading a declaration from a file."""
 
 from .loading import NAMES, ProductNotLoaded, load, load_product
-from .seeds import DemoPerson, Seeded, seed
+from .seeds import DemoPerson, People, Seeded, seed
 
-__all__ = ["NAMES", "DemoPerson", "ProductNotLoaded", "Seeded", "load", "load_product", "seed"]
+__all__ = ["NAMES", "DemoPerson", "People", "ProductNotLoaded", "Seeded", "load", "load_product", "seed"]

@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from tenantry.app import check
-from tenantry.blueprints import Seeded
+from tenantry.blueprints import People, Seeded
 from tenantry.blueprints import seed as seed_people
 from tenantry.kernel import Settings
 from tenantry.kernel.addresses import masked
@@ -27,7 +27,8 @@ def seed(product: ProductArgument = DEFAULT) -> None:
     """Put two people with a month of usage, and an operator, into a development database. Run again, nothing changes.
 
     They are Ada (default plan), Grace (the last plan) and Margaret, who looks after the product under /admin; the
-    stand-in of `tenantry run` signs in as them.
+    stand-in of `tenantry run` signs in as them. Where the product has organizations, Ada and Grace share one, and an
+    invitation waits for Alan; where it has credits, Ada has some, and has spent others.
     """
     declared, settings = read_both(product, read_environment())
     if settings.is_production:
@@ -36,10 +37,19 @@ def seed(product: ProductArgument = DEFAULT) -> None:
     migrate_in_development(declared, settings)
     made = seed_now(declared, settings)
     place = settings.sqlite_path or masked(settings.database_url)
-    if made.people or made.windows:
-        plain(f"{place}: made {made.people} people and {made.windows} windows of usage.")
+    if what := _told(made, declared):
+        plain(f"{place}: made {what}.")
     else:
         plain(f"{place}: everything was there already.")
+
+
+def _told(made: Seeded, product: Product) -> str:
+    found = {f"{made.people} people": made.people, f"{made.windows} windows of usage": made.windows}
+    found |= {"an organization": made.organizations}
+    if product.credits is not None:
+        found[f"{made.credits} {product.credits.name}"] = made.credits
+    *others, last = [text for text, number in found.items() if number] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def seed_now(product: Product, settings: Settings) -> Seeded:
@@ -47,6 +57,6 @@ def seed_now(product: Product, settings: Settings) -> Seeded:
 
     async def make() -> Seeded:
         async with running(product, settings) as runtime:
-            return await seed_people(system_context(runtime), (PEOPLE[0], PEOPLE[1]), PEOPLE[-1])
+            return await seed_people(system_context(runtime), People(*PEOPLE[:3], operator=PEOPLE[-1]))
 
     return asyncio.run(make())
