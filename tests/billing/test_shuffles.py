@@ -107,6 +107,7 @@ async def state_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
                 "subscription": {key: getattr(row, key) for key in THEIRS},
                 "holder": row.holder_id == holder,
                 "plan": (held[0].plan, held[0].until, held[0].after, held[0].period_end),
+                "person": (held[0].person.role, held[0].person.status),
                 "buys": row.plan,
                 "costs": await cost_of(ctx, name),
                 "payments": [one and {key: getattr(one, key) for key in PAID} for one in paid],
@@ -139,6 +140,11 @@ def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
         found[name] = {
             "subscription": {key: getattr(said, key) for key in THEIRS},
             "buys": said.price.removeprefix("price_"),
+            # Its plan is for sale, so whoever has one, till then, is PREMIUM; all of them go on, end, or have ended.
+            "person": (
+                "USER" if said.status == "canceled" else "PREMIUM",
+                "CANCELED" if said.status == "canceled" or said.cancel_at else "ACTIVE",
+            ),
             # Two thirds of the pack are left; of the period everything was paid back.
             "credits": [("payment", 90, 60, 30)] + ([] if said.status in TERMINAL else [("period", 1000, 0, 1000)]),
             # The past may be dated otherwise, for it is dated by when it was learned; what stands is the same.

@@ -150,6 +150,7 @@ POST /v1/work
 """Whoever has signed in, and programs with a key."""
 ANYONE = """
 GET /
+POST /auth/impersonation/end
 GET /auth/link-account
 POST /auth/magic-link
 POST /auth/passkey

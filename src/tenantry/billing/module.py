@@ -1,7 +1,7 @@
 """What billing plugs in."""
 
 from tenantry.holders.billed import PlanGranted
-from tenantry.identity.events import UserAddressChanged, UserDeletion, UserProven
+from tenantry.identity.events import UserAddressChanged, UserDeletion, UserProven, UserRoleChanged
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, NavItem
 from tenantry.web import mark
@@ -17,7 +17,7 @@ from .leaving import STOP_CHARGING, stop_charging
 from .notices import HANDLERS
 from .pages import router as pages_router
 from .panel import BILLING_PANEL
-from .queries import customers, reading
+from .queries import customers, owners, reading
 from .rows import Payment
 from .webhooks import router as webhooks_router
 from .worker import work
@@ -28,6 +28,13 @@ EXPORT_MAX = 10_000
 async def _keep_paid(ctx: Context, event: PlanGranted) -> None:
     # Setting the plan has locked the holder in this unit.
     await recompute(ctx, event.holder_id)
+
+
+async def _keep_role(ctx: Context, event: UserRoleChanged) -> None:
+    # Who is no operator any more is what they have paid for.
+    holder = await owners.lock_of_user(ctx.db, event.user_id) if event.role == "USER" else None
+    if holder is not None:
+        await recompute(ctx, holder)
 
 
 async def _subscriptions(ctx: Context) -> list[reading.Held]:
@@ -55,6 +62,7 @@ MODULE = Module(
         UserProven: claim_of_proven,
         UserAddressChanged: claim_of_proven,
         PlanGranted: _keep_paid,
+        UserRoleChanged: _keep_role,
         UserDeletion: stop_charging,
         **HANDLERS,
         **CREDITING,

@@ -1,7 +1,7 @@
 """`/v1/me`: who the caller is, and the name they may change."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -33,6 +33,8 @@ class Me(BaseModel):
     """The signed-in user. `name` and `image` are null until they are known.
 
     `provider` is that of the first account that is connected, null without one; `/v1/me/accounts` lists them all.
+    `role`: PREMIUM by what is paid or was given, ADMIN by an operator's hand, else USER. `membership_status`: how all
+    subscriptions together stand; without any, ACTIVE.
     `stripe_product_id`: Stripe's id of what the newest subscription there buys, null without one that goes on.
     `tokens`: credits that are left, 0 without any, and null where the product has none; `tokens_expires_at`: when the
     next of them expire, null where none do. `/v1/credits` tells more.
@@ -44,6 +46,8 @@ class Me(BaseModel):
     name: str | None
     image: str | None
     provider: str | None
+    role: Literal["USER", "PREMIUM", "ADMIN", "BANNED"]
+    membership_status: Literal["ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"]
     plan: MyPlan
     stripe_product_id: str | None
     tokens: int | None
@@ -60,6 +64,8 @@ class Me(BaseModel):
             name=me.name,
             image=me.image,
             provider=me.provider,
+            role=me.role,
+            membership_status=me.membership_status,
             plan=MyPlan(name=plan.name, display_name=plan.display_name),
             stripe_product_id=me.stripe_product_id,
             tokens=me.tokens if has_tokens else None,

@@ -31,6 +31,7 @@ def layout_of(request: Request) -> Layout:
         user_menu=_user_menu(request) if is_inside else (),
         action=None if is_inside else _action(request, ctx),
         footer=_footer(request, runtime.settings),
+        impersonation=ctx.actor.impersonation if ctx else None,
         notice=_notice(request, runtime.product, runtime.settings),
         request_id=state.get("request_id", ""),
         now=runtime.clock.now(),

@@ -1,6 +1,7 @@
 """All SQL of site: the reader's own row."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -8,7 +9,7 @@ from sqlalchemy import and_, cast, func, or_, select
 
 from tenantry.billing.models import Prices, Products, Subscriptions
 from tenantry.holders.models import Holders, plan_now
-from tenantry.identity.models import Accounts, Users
+from tenantry.identity.models import Accounts, Users, role_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Whole
 from tenantry.kernel.sql import now
@@ -29,6 +30,8 @@ class Me(msgspec.Struct, frozen=True):
     image: str | None
     created_at: datetime
     updated_at: datetime
+    role: Literal["USER", "PREMIUM", "ADMIN", "BANNED"]
+    membership_status: Literal["ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"]
     plan: str
     provider: str | None
     stripe_product_id: str | None
@@ -64,6 +67,8 @@ _me = statement(
         Users.image,
         Users.created_at,
         Users.updated_at,
+        role_now().label("role"),
+        Users.membership_status,
         plan_now().label("plan"),
         _first.label("provider"),
         _product.label("stripe_product_id"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tenantry.kernel.impersonation import Impersonation
+
 Theme = Literal["system", "light", "dark"]
 
 THEMES: tuple[Theme, ...] = ("system", "light", "dark")
@@ -53,7 +55,9 @@ class Layout:
 
     `theme` and `locale` None mean: as the visitor chose (cookie), else as the browser asks. `now` (aware, UTC) is
     what relative times count from; None is the system's clock. `notice` is one sentence about the environment,
-    shown above everything ("Demo: prices come from a stand-in"). `action` is the one prominent link of the header.
+    shown above everything ("Demo: prices come from a stand-in"). `impersonation`: an operator looks through somebody's
+    eyes, which every page says; `end_impersonation` is where the way back is. `action` is the one prominent link of
+    the header.
     """
 
     product_name: str
@@ -64,9 +68,11 @@ class Layout:
     footer: Sequence[Link] = ()
     tagline: str = ""
     notice: str = ""
+    impersonation: Impersonation | None = None
     request_id: str = ""
     home: str = "/"
     sign_out: str = "/auth/signout"
+    end_impersonation: str = "/auth/impersonation/end"
     theme: Theme | None = None
     locale: str | None = None
     now: datetime | None = None

@@ -110,6 +110,20 @@ _buys_another = and_(
     Subscriptions.price_id == param("price", Id()),
     Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
 )
+_details = {
+    table: statement(
+        select(table.details).where(
+            table.provider == param("provider"), table.external_id == param("external_id", Words())
+        )
+    )
+    for table in (Products, Prices)
+}
+_buyers = statement(
+    select(Subscriptions.holder_id)
+    .where(Subscriptions.price_id == param("price", Id()), Subscriptions.holder_id.is_not(None))
+    .distinct()
+    .order_by(Subscriptions.holder_id)
+)
 _to_replan = statement(
     select(Subscriptions.holder_id)
     .where(_buys_another, Subscriptions.holder_id.is_not(None))
@@ -189,6 +203,16 @@ async def all_prices(db: Unit) -> list[StoredPrice]:
 async def to_replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID]:
     """Whose subscriptions `replan` would change, in the order in which holders are locked."""
     return await db.rows(_to_replan, price=price_id, new_plan=plan)
+
+
+async def details_of(db: Unit, table: type[Products | Prices], provider: str, external_id: str) -> Mapping[str, str]:
+    """The metadata of a product or a price as it stands; none where it is not known."""
+    return await db.one_or_none(_details[table], provider=provider, external_id=external_id) or {}
+
+
+async def buyers(db: Unit, price_id: UUID) -> list[UUID]:
+    """Who has a subscription to a price, in the order in which holders are locked."""
+    return await db.rows(_buyers, price=price_id)
 
 
 async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None]:

@@ -1094,6 +1094,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("user_agent", sa.Text(), nullable=True),
         sa.Column("impersonator_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("impersonator_session_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("may_write", sa.Boolean().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
         sa.Column(
@@ -1106,6 +1107,9 @@ def upgrade() -> None:
             "(impersonator_id IS NULL) = (reason IS NULL)", name=op.f("ck_sessions_impersonation_reasoned")
         ),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sessions_expires_later")),
+        sa.CheckConstraint(
+            "impersonator_session_id IS NULL OR impersonator_id IS NOT NULL", name=op.f("ck_sessions_impersonated")
+        ),
         sa.CheckConstraint("length(method) BETWEEN 1 AND 50", name=op.f("ck_sessions_method_length")),
         sa.CheckConstraint("length(reason) BETWEEN 1 AND 500", name=op.f("ck_sessions_reason_length")),
         sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_sessions_token_hash_length")),
@@ -1113,6 +1117,12 @@ def upgrade() -> None:
         sa.CheckConstraint("may_write IN (true, false)", name=op.f("ck_sessions_may_write_flag")),
         sa.ForeignKeyConstraint(
             ["impersonator_id"], ["users.id"], name=op.f("fk_sessions_impersonator_id_users"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["impersonator_session_id"],
+            ["sessions.id"],
+            name=op.f("fk_sessions_impersonator_session_id_sessions"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["user_id", "account_id"],
@@ -1129,6 +1139,7 @@ def upgrade() -> None:
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_sessions_impersonator_id", ["impersonator_id"], unique=False)
+        batch_op.create_index("ix_sessions_impersonator_session_id", ["impersonator_session_id"], unique=False)
         batch_op.create_index("ix_sessions_user_id_account_id", ["user_id", "account_id"], unique=False)
 
     op.create_table(
@@ -2304,7 +2315,7 @@ def upgrade() -> None:
         "ALTER TABLE sessions ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE sessions FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON sessions FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT SELECT (id, user_id, account_id, method, expires_at, authenticated_at, last_seen_at, address, user_agent, created_at) ON sessions TO authenticated",
+        "GRANT SELECT (id, user_id, account_id, method, expires_at, authenticated_at, last_seen_at, address, user_agent, created_at, impersonator_id, reason) ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_select ON sessions FOR SELECT TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
         "GRANT DELETE ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_delete ON sessions FOR DELETE TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
@@ -2723,6 +2734,7 @@ def downgrade() -> None:
     op.drop_table("subscription_terms")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_sessions_user_id_account_id")
+        batch_op.drop_index("ix_sessions_impersonator_session_id")
         batch_op.drop_index("ix_sessions_impersonator_id")
         batch_op.drop_index("ix_sessions_expires_at")
 
