@@ -6,17 +6,18 @@ from typing import Self
 from uuid import UUID
 
 import httpx2
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from billing.truth import Event, Truth
 from tenantry.billing.models import BillingEvents
 from tenantry.billing.worker import drain
 from tenantry.identity.models import Users
 from tenantry.identity.operating import ADMINISTER
-from tenantry.kernel import Context
+from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import AuditLog
 from tenantry.kernel.context import identity_of
 from tenantry.kernel.database import param, statement
+from tenantry.organizations.models import Memberships, Organizations
 from tenantry.testing import AppKit
 
 _entries = statement(
@@ -86,6 +87,17 @@ class Office:
         actor = type(system.actor)("user", user_id=self.operator, permissions=frozenset({ADMINISTER.name}))
         assert identity_of(actor).user_id == self.operator
         return Context(self.kit.runtime, actor, system.origin)
+
+
+async def team_of(office: Office, owner: UUID, *members: UUID) -> str:
+    """An organization with its people, written past its room."""
+    team = new_id()
+    async with office.kit.system.service() as ctx:
+        await ctx.db.run(statement(insert(Organizations).values(id=team, name="Compilers", owner_id=owner)))
+        for user, role in ((owner, "owner"), *((one, "member") for one in members)):
+            row = {"organization_id": team, "user_id": user, "role": role}
+            await ctx.db.run(statement(insert(Memberships).values(**row)))
+    return str(team)
 
 
 def links(page: str, start: str) -> list[str]:

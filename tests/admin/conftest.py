@@ -12,7 +12,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from admin.acting import Office
 from billing.conftest import paid_product
 from billing.truth import Truth
-from tenantry import Plan, Trials
+from tenantry import Credits, Keys, Organizations, Plan, Trials
 from tenantry.billing import BillingProviders
 from tenantry.kernel import Module
 from tenantry.kernel.clock import FrozenClock
@@ -37,6 +37,9 @@ async def office(start) -> Office:
     product = paid_product(
         session_lifetime=timedelta(days=30),
         plans=plans,
+        keys=Keys(),
+        organizations=Organizations(),
+        credits=Credits(name="tokens"),
         trials=Trials("trial", length=timedelta(days=3)),
         modules=[Module("acme", jobs=[FAILING])],
     )

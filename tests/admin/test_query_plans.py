@@ -7,8 +7,9 @@ import asyncpg
 import pytest
 from sqlalchemy import insert
 
-from tenantry.admin.queries import people
+from tenantry.admin.queries import holdings, people, users
 from tenantry.admin.queries.audit import ENTRIES
+from tenantry.admin.queries.organizations import ORGANIZATIONS
 from tenantry.admin.queries.subscriptions import SUBSCRIPTIONS
 from tenantry.admin.queries.trials import TRIALS
 from tenantry.billing.models import BillingEvents, Subscriptions
@@ -22,15 +23,20 @@ from tenantry.kernel.jobs.models import Jobs
 from tenantry.kernel.mail import operating as mails
 from tenantry.kernel.mail.models import Mails
 from tenantry.kernel.policies import Role
+from tenantry.organizations.models import Memberships, Organizations
 from tenantry.trials.models import TrialWorkspaces
+from tenantry.usage.credits.models import CreditAccounts, CreditGrants
 
 ROWS, BATCH = 3000, 200
+ROLES = {1: "PREMIUM", 2: "ADMIN"}
 LISTS = {
     ENTRIES: ("audit_log", ("action", "actor", "subject", "since", "until", "own", "action since until")),
     jobs.JOBS: ("jobs", ("status", "name", "status name")),
     mails.MAILS: ("mails", ("status", "recipient")),
     EVENTS: ("billing_events", ("status", "object_id")),
     SUBSCRIPTIONS: ("subscriptions", ("status", "plan", "owner", "unlinked")),
+    users.USERS: ("users", ("USER", "PREMIUM", "ADMIN", "BANNED", "plan", "PREMIUM plan")),
+    ORGANIZATIONS: ("organizations", ("owner",)),
     TRIALS: ("trial_workspaces", ("active", "converted", "owner")),
 }
 """Which filters are asked together, beside none."""
@@ -40,6 +46,12 @@ ALONE = {
     "late mails": (mails._late, "mails"),
     "who came lately": (people._registered, "users"),
     "somebody by address": (people._by_email, "users"),
+    "somebody's holder": (people._holder_of, "users"),
+    "a search": (users._searches[frozenset()], "users"),
+    "a search of a role": (users._searches[frozenset({"PREMIUM", "plan"})], "users"),
+    "exactly somebody": (users._exactly, "users"),
+    "where a search goes on": (users._scanned_to, "users"),
+    "credits that expire soon": (holdings._expiring, "credit_grants"),
 }
 
 
@@ -49,8 +61,23 @@ def rows_of(now):
     rare = {number: number % 300 == 0 for number, _ in each}
     ago = {number: now - timedelta(hours=ROWS - number) for number, _ in each}
     return {
-        Users: [{"id": one, "email": f"{one}@example.com", "created_at": ago[n]} for n, one in each],
-        Holders: [{"id": one, "kind": "user", "user_id": one, "owner_id": one, "plan": "free"} for one in ids],
+        Users: [
+            {"id": one, "email": f"{one}@example.com", "created_at": ago[n], "role": ROLES.get(n % 300, "USER"),
+             "banned_at": ago[n] if n % 300 == 3 else None}
+            for n, one in each
+        ],
+        Holders: [
+            {"id": one, "kind": "user", "user_id": one, "owner_id": one, "plan": "business" if rare[n] else "free"}
+            for n, one in each
+        ],
+        Organizations: [{"id": one, "name": "x", "owner_id": one} for one in ids],
+        Memberships: [{"organization_id": one, "user_id": one, "role": "owner"} for one in ids],
+        CreditAccounts: [{"holder_id": one} for one in ids],
+        CreditGrants: [
+            {"id": one, "holder_id": one, "fact": "x", "reason": "other", "amount": 9, "detail": {},
+             "remaining": 0 if n % 3 else 9, "expires_at": now + timedelta(days=n)}
+            for n, one in each
+        ],
         AuditLog: [
             {"id": one, "actor_id": one, "actor_kind": "user", "action": "x.rare" if rare[n] else "x.often",
              "subject_id": str(one), "detail": {}, "created_at": ago[n]}
@@ -89,8 +116,8 @@ def rows_of(now):
 @pytest.fixture
 async def full(office):
     kit = office.kit
-    for table, rows in rows_of(kit.clock.now()).items():
-        async with kit.system.service() as ctx:
+    async with kit.system.service() as ctx:
+        for table, rows in rows_of(kit.clock.now()).items():
             for first in range(0, ROWS, BATCH):
                 await ctx.db.run(statement(insert(table).values(rows[first : first + BATCH])))
     if kit.database.kind == "sqlite":
@@ -110,7 +137,8 @@ async def plan_of(kit, wanted):
         "own_id": mine,
         "own_subjects": [str(mine)], "status": "dead", "name": "x.rare", "recipient": f"{mine}@example.com",
         "object_id": str(mine), "plan": "business", "owner": f"{mine}@example.com", "keys": [str(mine)],
-        "seconds": -600, "email": f"{mine}@example.com",
+        "pattern": "%nobody%", "before": UUID(int=2900), "look_through": 100, "skipped": 99, "text": "x", "user": mine,
+        "soon": 86400 * 30, "seconds": -600, "email": f"{mine}@example.com",
     }  # fmt: skip
     compiled = wanted.compiled(kit.database.kind, Role.SERVICE)
     arguments = compiled.arguments({name: given[name] for name in compiled.names})

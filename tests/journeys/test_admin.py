@@ -22,7 +22,7 @@ def sale(database, tmp_path) -> Iterator[Sale]:
 
 def promote(database: TestDatabase) -> None:
     """Who is there looks after the product from now on; written past the server."""
-    change = "UPDATE users SET role = 'ADMIN'"
+    change = "UPDATE users SET role = 'ADMIN', role_until = NULL"
     if database.owner_url is not None:
         asked(database, change)
         return
@@ -61,6 +61,7 @@ def test_from_the_overview_to_an_event_and_what_was_done_about_it(sale, browse, 
     tab.page.goto("/admin")
     expect(main).to_contain_text("Nothing needs anybody.")
     tab.fits()
+    _through_people_and_money(tab, main, choose)
     choose("Billing events")
     tab.page.get_by_label("State").select_option(label="Done")
     tab.click("button", "Show")
@@ -79,3 +80,23 @@ def test_from_the_overview_to_an_event_and_what_was_done_about_it(sale, browse, 
     tab.fits()
     # The one refused request: what is not there for who is no operator.
     assert tab.faults == [one for one in tab.faults if "404" in one]
+
+
+def _through_people_and_money(tab, main, choose) -> None:
+    """Find a person, give them a plan, and see what comes in."""
+    choose("Users")
+    tab.page.get_by_label("Address, name or id").fill("LOVE")
+    tab.click("button", "Show")
+    tab.fits()
+    main.get_by_role("link", name="ada@example.com").click()
+    expect(main).to_contain_text("sub_")
+    tab.fits()
+    main.get_by_role("link", name="Give a plan").click()
+    tab.page.get_by_label("Plan").select_option(label="Team")
+    tab.page.get_by_label("Reason").fill("Half a year for the talk")
+    tab.fits()
+    tab.click("button", "Give a plan")
+    expect(main).to_contain_text("The plan was given.")
+    choose("Revenue")
+    expect(main).to_contain_text("1 subscription")
+    tab.fits()

@@ -24,6 +24,10 @@ MODULE = Module(
     pages=PAGES,
     nav=[
         _nav(mark("Overview"), "/admin", 200, "home"),
+        _nav(mark("Users"), "/admin/users", 210, "people"),
+        _nav(mark("Organizations"), "/admin/organizations", 215, "people", room="organizations"),
+        _nav(mark("All credits"), "/admin/credits", 220, "data", room="credits"),
+        _nav(mark("Revenue"), "/admin/revenue", 230, "chart", room="billing"),
         _nav(mark("Subscriptions"), "/admin/subscriptions", 240, "card", room="billing"),
         _nav(mark("Unlinked purchases"), "/admin/purchases", 245, "card", room="billing"),
         _nav(mark("Billing events"), "/admin/events", 250, "data", room="billing"),
@@ -34,6 +38,7 @@ MODULE = Module(
     ],
     service={
         "pages": "an operator, whose right was checked, looks at what the API login may not read of others",
+        "people": "an operator's changes to a plan, a key or credits of somebody else, audited with a reason",
         "actions": "an operator's changes to what is somebody else's, audited with a reason",
         "reading_audit": "the API login may only add to the audit log",
         "list_audit": "the same: one's own entries are picked out by the statement",

@@ -33,3 +33,25 @@ async def seller(ctx: Operator) -> Context:
 
 
 Seller = Annotated[Context, Depends(seller, scope="function")]
+
+
+@asking("people")
+async def organizer(ctx: Operator) -> Context:
+    """The same, where the product has organizations."""
+    if ctx.product.organizations is None:
+        raise NotFound
+    return ctx
+
+
+Organizer = Annotated[Context, Depends(organizer, scope="function")]
+
+
+@asking("people")
+async def crediting(ctx: Operator) -> Context:
+    """The same, where the product has credits."""
+    if ctx.product.credits is None:
+        raise NotFound
+    return ctx
+
+
+Crediting = Annotated[Context, Depends(crediting, scope="function")]

@@ -2,17 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    ColumnElement,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    UniqueConstraint,
-    and_,
-    case,
-    or_,
-)
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, case
 
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
 from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
@@ -60,12 +50,14 @@ class Users(Touched, Base):
         one_of("role", "USER", "PREMIUM", "ADMIN"),
         one_of("membership_status", "ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"),
         CheckConstraint("role_until IS NULL OR role = 'PREMIUM'", name="role_until_premium"),
-        Index("ix_users_role", "role"),
+        Index("ix_users_role_id", "role", "id"),
         Index("ix_users_created_at", "created_at"),
     )
 
 
+_was_banned = Users.__table__.c.banned_at.is_not(None)
 Index("uq_users_email", folded(Users.__table__.c.email), unique=True)
+Index("ix_users_banned", Users.__table__.c.id, postgresql_where=_was_banned, sqlite_where=_was_banned)
 
 
 def role_now(users: Any = Users) -> ColumnElement[Any]:
@@ -73,7 +65,7 @@ def role_now(users: Any = Users) -> ColumnElement[Any]:
 
     Nobody reads `role` by itself. Label it where it is a column of an answer. `users`: an alias of the table.
     """
-    is_banned = and_(users.banned_at.is_not(None), or_(users.ban_ends_at.is_(None), users.ban_ends_at > now()))
+    is_banned = users.banned_at.is_not(None) & (users.ban_ends_at.is_(None) | (users.ban_ends_at > now()))
     return case((is_banned, "BANNED"), (users.role_until <= now(), "USER"), else_=users.role)
 
 

@@ -3,6 +3,7 @@
 Knows no domain. Rooms that show pages use these names and the template globals `ui`, `sections` and `bar_chart`.
 """
 
+from .charts import Rate
 from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
 from .filters import Formats
 from .layout import Layout, Link, Person, Working
@@ -19,6 +20,7 @@ __all__ = [
     "Letters",
     "Link",
     "Person",
+    "Rate",
     "Translator",
     "Working",
     "create_templates",

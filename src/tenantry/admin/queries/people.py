@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import case, func, select
 
+from tenantry.holders.models import Holders
 from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.sql import any_of, day_of, folded, now, plus
@@ -29,6 +30,9 @@ class Registered(msgspec.Struct, frozen=True):
 _created_at = Users.__table__.c.created_at
 _addresses = statement(select(Users.id, Users.email).where(any_of(Users.id, "ids")), _Address)
 _by_email = statement(select(Users.id).where(folded(Users.email) == folded(param("email"))))
+_holder_of = statement(
+    select(Holders.id).join(Users, Users.id == Holders.user_id).where(folded(Users.email) == folded(param("email")))
+)
 _registered = statement(
     select(
         func.count(case((_created_at >= day_of(now()), 1))).label("today"),
@@ -48,6 +52,11 @@ async def addresses(db: Unit, ids: Iterable[UUID | None]) -> dict[UUID, str]:
 async def by_email(db: Unit, email: str) -> UUID | None:
     """Whose address this is, without regard to case; None when it is nobody's."""
     return await db.one_or_none(_by_email, email=email)
+
+
+async def holder_of(db: Unit, email: str) -> UUID | None:
+    """The own holder of whoever has this address, without regard to case; None when it is nobody's."""
+    return await db.one_or_none(_holder_of, email=email)
 
 
 async def registered(db: Unit) -> Registered:

@@ -68,11 +68,12 @@ SUBSCRIPTIONS = Listing(
         "status": Subscriptions.status == param("status"),
         "plan": Subscriptions.plan == param("plan"),
         "provider": Subscriptions.provider == param("provider"),
+        "holder": Subscriptions.holder_id == param("holder", Id()),
         "owner": Subscriptions.holder_id == _holders_of.scalar_subquery(),
         "unlinked": Subscriptions.holder_id.is_(None),
     },
 )
-"""Subscriptions by `status`, `plan`, `provider` and `owner`, an address; `unlinked` ({}): those that are nobody's."""
+"""Subscriptions by `status`, `plan`, `provider`, `holder`, `owner` (an address) and `unlinked` ({}), nobody's."""
 
 _one = statement(_selected.where(Subscriptions.id == param("subscription", Id())), Sold)
 _live = statement(

@@ -15,7 +15,7 @@ from tenantry.kernel.audit import audit
 from tenantry.kernel.problems import Forbidden
 
 from .. import queries
-from ..errors import OwnRefused, UserBanned, UserNotFound
+from ..errors import OwnRefused, SessionNotFound, UserBanned, UserNotFound
 from ..events import UserRoleChanged
 from ..hashing import PasswordHashing, refuse_weak
 from ..names import clean_name
@@ -73,16 +73,22 @@ async def set_role(ctx: Context, user_id: UUID, role: str, *, reason: str) -> bo
         return await _appoint(working, user_id, role, why)
 
 
-async def end_sessions(ctx: Context, user_id: UUID, *, reason: str) -> int:
-    """Sign a person out everywhere; answers of how many sessions.
+async def end_sessions(ctx: Context, user_id: UUID, *, reason: str, only: UUID | None = None) -> int:
+    """Sign a person out everywhere, or end `only` one session of theirs; answers how many ended.
 
-    `ctx` has no open unit. Raises `Forbidden`, `ReasonMissing`, `UserNotFound`.
+    Raises `Forbidden`, `ReasonMissing`, `UserNotFound` and, for a session that they do not have, `SessionNotFound`.
     """
     ctx.require(ADMINISTER)
     why = stated(reason)
     async with ctx.service() as working:
         if await queries.users.lock(working.db, user_id) is None:
             raise UserNotFound
+        if only is not None:
+            await _end_one(working, user_id, only)
+            await audit(
+                working, "session.revoked", subject=("user", user_id), reason=why, detail={"session": str(only)}
+            )
+            return 1
         ended = await queries.sessions.end_all(working.db, user_id)
         detail = {"sessions": ended}
         await audit(working, "session.all_revoked", subject=("user", user_id), reason=why, detail=detail)
@@ -145,6 +151,15 @@ async def operators(ctx: Context) -> list[Operator]:
     ctx.require(ADMINISTER)
     async with ctx.service(writes=False) as reading:
         return await queries.roles.operators(reading.db)
+
+
+async def _end_one(ctx: Context, user_id: UUID, session_id: UUID) -> None:
+    looks = await queries.impersonations.end(ctx.db, session_id)
+    await note_ended(ctx, looks)
+    # What was a look stays in its person's list; the rest goes. Another one's is put back: the unit is rolled back.
+    is_theirs = all(one.user_id == user_id for one in looks)
+    if not is_theirs or not (looks or await queries.sessions.end_by_id(ctx.db, user_id, session_id)):
+        raise SessionNotFound
 
 
 async def _hashed(ctx: Context, password: str, *, never: Sequence[str | None]) -> str:

@@ -576,8 +576,15 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_users_banned",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("banned_at IS NOT NULL"),
+            sqlite_where=sa.text("banned_at IS NOT NULL"),
+        )
         batch_op.create_index("ix_users_created_at", ["created_at"], unique=False)
-        batch_op.create_index("ix_users_role", ["role"], unique=False)
+        batch_op.create_index("ix_users_role_id", ["role", "id"], unique=False)
         batch_op.create_index("uq_users_email", [sa.literal_column("lower(email)")], unique=True)
 
     op.create_table(
@@ -2792,8 +2799,13 @@ def downgrade() -> None:
     op.drop_table("accounts")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index("uq_users_email")
-        batch_op.drop_index("ix_users_role")
+        batch_op.drop_index("ix_users_role_id")
         batch_op.drop_index("ix_users_created_at")
+        batch_op.drop_index(
+            "ix_users_banned",
+            postgresql_where=sa.text("banned_at IS NOT NULL"),
+            sqlite_where=sa.text("banned_at IS NOT NULL"),
+        )
 
     op.drop_table("users")
     op.drop_table("products")
