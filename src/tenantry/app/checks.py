@@ -1,6 +1,7 @@
 """Everything that can be known to be wrong before the server starts, all at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tenantry.billing import check_unused
 from tenantry.kernel import Module, Settings
@@ -43,7 +44,7 @@ def modules_of(product: Product) -> list[Module]:
         "credits": product.credits,
     }
     absent = {name for name, wanted in optional.items() if wanted is None}
-    rooms = (room for room in ROOMS if room.name not in absent)
+    rooms = (_fitted(room, product) for room in ROOMS if room.name not in absent)
     return [*rooms, *(one for one in product.modules if isinstance(one, Module))]
 
 
@@ -52,6 +53,15 @@ def refuse_errors(product: Product, settings: Settings) -> None:
     errors = [finding for finding in check(product, settings) if finding.level == "error"]
     if errors:
         raise StartRefused(errors)
+
+
+def _fitted(room: Module, product: Product) -> Module:
+    """The room in the navigation of this product: no way to a page with nothing on it, and its own word for credits."""
+    if room.name == "usage" and not product.meters:
+        return replace(room, nav=[])
+    if room.name == "credits" and product.credits is not None:
+        return replace(room, nav=[replace(one, label=product.credits.name.capitalize()) for one in room.nav])
+    return room
 
 
 def _check_unbuilt(product: Product) -> list[Finding]:
