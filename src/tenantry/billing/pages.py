@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tenantry.kernel import Context, Problem, SignedIn
+from tenantry.kernel.permissions import member_may, require_of_member
 from tenantry.web import gettext, page
 
 from . import actions
@@ -15,6 +16,7 @@ from .errors import (
     ChangeRefused,
     CustomerUnknown,
     EmailUnproven,
+    OrganizationNeeded,
     PlanNotForSale,
     ProviderAway,
     ProviderUnconfigured,
@@ -23,6 +25,7 @@ from .errors import (
 )
 from .links import receipt_of
 from .overview import Overview, overview
+from .permissions import BILLING_READ, BILLING_WRITE
 from .pricing import Pricing
 from .providers import BillingProviders
 from .queries import reading
@@ -36,8 +39,8 @@ DONE = ("changed", "cancelled", "ended", "resumed", "paused")
 PRORATIONS: dict[str, Proration] = {"prorate": "prorate", "invoice": "invoice", "none": "none"}
 LABELS = {"stripe": "Stripe", "polar": "Polar", "lemonsqueezy": "Lemon Squeezy", "fake": "Demo"}
 _REFUSED = (
-    ChangeRefused, CustomerUnknown, EmailUnproven, PlanNotForSale, ProviderAway, ProviderUnconfigured,
-    SubscribedAlready, SubscriptionNotFound,
+    ChangeRefused, CustomerUnknown, EmailUnproven, OrganizationNeeded, PlanNotForSale, ProviderAway,
+    ProviderUnconfigured, SubscribedAlready, SubscriptionNotFound,
 )  # fmt: skip
 
 router = APIRouter(include_in_schema=False)
@@ -62,6 +65,7 @@ async def show_success(
     ctx: SignedIn, request: Request, turn: Annotated[int, Query(ge=0, le=TURNS_MAX)] = 0
 ) -> Response:
     """Where the provider sends who has paid: works before any event has told of it, and looks again by itself."""
+    require_of_member(ctx, BILLING_READ)
     seen = await actions.confirmed(ctx)
     shown = page(request, "billing/success.html", fragment="state", seen=seen, turn=turn, turns_max=TURNS_MAX)
     shown.headers["Cache-Control"] = "no-store"
@@ -153,6 +157,7 @@ def _leave(ctx: Context, request: Request, url: str) -> Response:
 async def _billing_page(
     ctx: Context, request: Request, *, problem: Problem | None = None, number: int = 1, **more: Any
 ) -> Response:
+    require_of_member(ctx, BILLING_READ)
     # Who was just refused by a provider that is away does not wait for it again.
     seen = await (overview(ctx.reading()) if problem else actions.current(ctx))
     db, shown = ctx.reading().db, seen.shown.subscription if seen.shown else None
@@ -169,6 +174,7 @@ async def _billing_page(
         labels=LABELS,
         is_configured=next(iter(ctx.port(BillingProviders)), None) is not None,
         has_customer=_has_customer(seen),
+        may_change=member_may(ctx, BILLING_WRITE),
         proration=ctx.product.billing.proration if ctx.product.billing else "prorate",
         payments=[(one, receipt_of(ctx, one)) for one in paid[:ROWS_MAX]],
         number=number,

@@ -33,7 +33,8 @@ class Me(BaseModel):
     """The signed-in user. `name` and `image` are null until they are known.
 
     `provider` is that of the first account that is connected, null without one; `/v1/me/accounts` lists them all.
-    `stripe_product_id`: Stripe's id of what the newest subscription there buys, null without one that goes on.
+    `plan`, and `stripe_product_id` too, are of the organization where organizations hold plans. The latter is Stripe's
+    id of what the newest subscription there buys, null without one that goes on.
     """
 
     id: UUID
@@ -85,7 +86,7 @@ async def change_me(body: MyChange, ctx: Write) -> Me:
 
 
 async def _me(ctx: Context) -> Me:
-    found = await queries.me(ctx.db, ctx.user_id)
+    found = await queries.me(ctx.db, ctx.user_id, ctx.holder.id)
     if found is None:
         raise Unauthenticated
     return Me.of(found, ctx.product.plan(found.plan))

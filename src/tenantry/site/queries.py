@@ -10,12 +10,13 @@ from tenantry.billing.models import Prices, Products, Subscriptions
 from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Accounts, Users
 from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Id
 
 
 class Me(msgspec.Struct, frozen=True):
-    """A user with the plan of the user's own holder, and the provider of the first account still connected.
+    """A user with the plan that counts for them now, and the provider of the first account still connected.
 
-    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on.
+    `stripe_product_id`: what the newest subscription of the same holder buys that is paid through Stripe and goes on.
     """
 
     id: UUID
@@ -55,12 +56,15 @@ _me = statement(
         _first.label("provider"),
         _product.label("stripe_product_id"),
     )
-    .join(Holders, Holders.user_id == Users.id)
+    .join(Holders, Holders.id == param("holder", Id()))
     .where(Users.id == param("user")),
     Me,
 )
 
 
-async def me(db: Unit, user: UUID) -> Me | None:
-    """The user's own row; None when the user is gone."""
-    return await db.one_or_none(_me, user=user)
+async def me(db: Unit, user: UUID, holder: UUID) -> Me | None:
+    """The user's own row with the plan of a holder: the user's own, or the organization's that they work for.
+
+    None when one of them is gone.
+    """
+    return await db.one_or_none(_me, user=user, holder=holder)

@@ -1,5 +1,5 @@
 """All SQL of organizations, one file a noun."""
 
-from . import lookup
+from . import answering, lookup
 
-__all__ = ["lookup"]
+__all__ = ["answering", "lookup"]
