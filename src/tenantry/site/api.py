@@ -33,6 +33,7 @@ class Me(BaseModel):
     """The signed-in user. `name` and `image` are null until they are known.
 
     `provider` is that of the first account that is connected, null without one; `/v1/me/accounts` lists them all.
+    `organization_id`: the organization that this session works for, null for who belongs to none.
     `plan`, and `stripe_product_id` too, are of the organization where organizations hold plans. The latter is Stripe's
     id of what the newest subscription there buys, null without one that goes on.
     """
@@ -44,12 +45,13 @@ class Me(BaseModel):
     image: str | None
     provider: str | None
     plan: MyPlan
+    organization_id: UUID | None
     stripe_product_id: str | None
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, me: queries.Me, plan: Plan) -> Self:
+    def of(cls, me: queries.Me, plan: Plan, organization_id: UUID | None) -> Self:
         return cls(
             id=me.id,
             email=me.email,
@@ -58,6 +60,7 @@ class Me(BaseModel):
             image=me.image,
             provider=me.provider,
             plan=MyPlan(name=plan.name, display_name=plan.display_name),
+            organization_id=organization_id,
             stripe_product_id=me.stripe_product_id,
             created_at=me.created_at,
             updated_at=me.updated_at,
@@ -89,4 +92,4 @@ async def _me(ctx: Context) -> Me:
     found = await queries.me(ctx.db, ctx.user_id, ctx.holder.id)
     if found is None:
         raise Unauthenticated
-    return Me.of(found, ctx.product.plan(found.plan))
+    return Me.of(found, ctx.product.plan(found.plan), ctx.actor.organization_id)
