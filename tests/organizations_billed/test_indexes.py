@@ -42,9 +42,15 @@ SERVED = {
 
 def tables(now):
     ids = [UUID(int=number + 1) for number in range(PEOPLE)]
-    paid = {"provider": "polar", "status": "succeeded", "reason": "initial", "amount_minor": 900, "currency": "USD"}
+    paid = {"provider": "polar", "status": "paid", "reason": "initial", "amount_minor": 900, "currency": "USD"}
     bought = {"provider": "polar", "raw_status": "x", "slot": "only", "status": "active"}
-    window = {"meter": "requests", "used": 1, "window_start": now, "window_end": now + timedelta(days=1)}
+    window = {
+        "meter": "requests",
+        "holder_revision": 1,
+        "used": 1,
+        "window_start": now,
+        "window_end": now + timedelta(days=1),
+    }
     # Each person's own holder, and behind it that of the organization, which has all the rest.
     held = {one: UUID(int=PEOPLE + one.int) for one in ids}
     return [
@@ -92,7 +98,7 @@ async def plan_of(kit, wanted, role):
     given = {
         "holder": UUID(int=PEOPLE + 8), "user": me, "email": f"{me}@example.com", "before": UUID(int=2**128 - 1),
         "limit": 50, "offset": 0, "hash": b"x" * 32, "meters": ["requests"], "since": now, "until": now,
-        "first": now, "last": now, "_user_id": me, "_organization_ids": MINE,
+        "after": now, "_user_id": me, "_organization_ids": MINE,
     }  # fmt: skip
     compiled = wanted.compiled(kit.database.kind, role)
     extra = ("_user_id", "_organization_ids") if role is Role.AUTHENTICATED else ()
