@@ -12,8 +12,8 @@ EDIT = Permission("organization:edit", "Give the organization another name.")
 DELETE = Permission("organization:delete", "Delete the organization with everything it holds.")
 TRANSFER = Permission("organization:transfer", "Make another member the owner.")
 INVITE = Permission("members:invite", "Invite people, and take invitations back.")
-REMOVE = Permission("members:remove", "Remove members.")
-CHANGE_ROLE = Permission("members:change_role", "Make members admins, and admins members.")
+REMOVE = Permission("members:remove", "Remove members and admins; nobody removes the owner.")
+CHANGE_ROLE = Permission("members:change_role", "Make members admins, and admins members; nobody changes the owner.")
 PERMISSIONS: Final = (EDIT, DELETE, TRANSFER, INVITE, REMOVE, CHANGE_ROLE)
 
 # The names of upper rooms' permissions stand here too: this is the one place to look.
