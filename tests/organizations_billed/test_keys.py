@@ -1,15 +1,21 @@
 """An organization's keys and quotas: members share them, roles say who makes keys, and nobody takes them along."""
 
+import pytest
 from sqlalchemy import update
 
-from organizations_billed.team import HTML, ROLE, Team, outcome
+from organizations_billed.team import HTML, ROLE, Team, outcome, requests
 from tenantry.holders.models import Holders
 from tenantry.identity.actions.people import ban_user, delete_user, lift_ban
+from tenantry.kernel.context import Context
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.database.types import UtcDateTime
+from tenantry.kernel.problems import Unauthenticated
 from tenantry.keys import KnownKeys
+from tenantry.keys.authorize import ask_of
+from tenantry.keys.errors import KeyUnknown
 from tenantry.keys.service_keys import issue_for
 from tenantry.organizations.answering import grant_plan_to
+from tenantry.usage import consume
 
 _suspend = statement(
     update(Holders).where(Holders.id == param("holder")).values(suspended_at=param("at", UtcDateTime()))
@@ -29,6 +35,15 @@ def shown(key):
 async def forget(team: Team):
     """As a notice does within a second."""
     team.kit.runtime.port(KnownKeys).forget(await team.holder())
+
+
+async def late(team: Team, known):
+    """What a call is told whose process remembers the key of a holder that is gone."""
+    ctx = Context(team.kit.runtime, known.by.actor, team.kit.system.origin, known.holder)
+    with pytest.raises(Unauthenticated):
+        await consume(ctx, requests)
+    with pytest.raises(KeyUnknown):
+        await ask_of(team.kit.system, requests, 1, known)
 
 
 async def test_roles_say_who_makes_keys_and_members_see_them(team):
@@ -96,7 +111,10 @@ async def test_a_key_outlives_who_made_it_and_goes_with_its_organization(team):
         await lift_ban(ctx, team.users["ada"], reason="test")
     ada = await team.kit.sign_in("ada")
     holder = await team.holder()
+    known = await team.kit.runtime.port(KnownKeys).find(team.kit.system, key["secret"])
     assert (await ada.delete(f"/v1/organizations/{team.id}")).status_code == 204
+    # Also by a process that has not heard of it yet: what it remembers pays for nothing.
+    await late(team, known)
     team.kit.runtime.port(KnownKeys).forget(holder)
     assert outcome(await program.get("/v1/work", headers=shown(key))) == (401, "keys.unknown")
     assert (await ada.get("/v1/keys")).json()["items"] == []
