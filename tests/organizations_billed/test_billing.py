@@ -56,6 +56,7 @@ async def test_its_plan_is_that_of_all_who_work_for_it(team, till, bought):
         text = (await team.alan.get(path, headers=HTML)).text
         assert 'action="/billing' not in text
         assert "/billing?plan=" not in text
+        assert "The owner and the admins of your organization" in text
     assert 'action="/billing' in (await team.ada.get("/billing", headers=HTML)).text
     refused = await team.alan.post(f"/billing/subscriptions/{held['id']}/cancel", headers=HTML)
     assert (refused.status_code, "Your role in this organization" in refused.text) == (403, True)
