@@ -30,7 +30,7 @@ from tenantry.kernel.database import param, statement
 from tenantry.organizations.models import CurrentOrganizations, Invitations
 from tenantry.testing import AppKit, TestDatabase
 
-RUNS, STEPS = 6, 40
+RUNS, STEPS = 4, 35
 WHO, WHICH, LATELY = st.integers(0, 3), st.integers(0, 1), st.integers(0, 1)
 ASKS = st.integers(0, 6)
 """Who does something with an organization: beyond the four it is its owner, so that enough of it is done."""
