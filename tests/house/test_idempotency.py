@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from house.rules import routes
-from tenantry import Credits
+from tenantry import Credits, Organizations
 from tenantry.blueprints import screening_api
 from tenantry.testing import AppKit
 
-product = replace(screening_api.product, credits=Credits())
+product = replace(screening_api.product, credits=Credits(), organizations=Organizations())
 CREATING = {
     "POST /v1/checkout",
     "POST /v1/credits/reservations",
@@ -20,10 +20,15 @@ CREATING = {
     "POST /v1/keys",
     "POST /v1/keys/{key_id}/rotate",
     "POST /v1/me/passkeys",
+    "POST /v1/organizations",
+    "POST /v1/organizations/{organization_id}/invitations",
     "POST /v1/trials",
     "POST /v1/trials/{trial_id}/keys",
 }
 MARKED = {
+    "POST /v1/invitations/accept": "who lost the answer would be told that the invitation is over",
+    "POST /v1/invitations/{invitation_id}/accept": "the same",
+    "POST /v1/organizations/{organization_id}/invitations/{invitation_id}/resend": "who repeats it sends two mails",
     "POST /v1/trials/{trial_id}/convert": "who lost the answer would be told that the trial is not active",
     "POST /v1/trials/{trial_id}/extend": "who repeats it would extend the trial twice",
 }

@@ -1,5 +1,6 @@
 """Every route of the application: who may call it, what it documents, what it accepts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from house.rules import routes
 from house.rules.tree import unexcused
-from tenantry import create_app
-from tenantry.blueprints.crypto_data import product
+from tenantry import Organizations, create_app
+from tenantry.blueprints.crypto_data import product as crypto_data
 from tenantry.kernel import Open, Read, Settings, Write, problems
 from tenantry.kernel.problems import Unauthenticated
 
+product = replace(crypto_data, organizations=Organizations())
 OF_NO_MODULE = {
     "GET /static": "style sheets and scripts, the same for everybody (web plugs nothing in)",
     "POST /preferences": "theme and language, kept in a cookie (web plugs nothing in)",

@@ -10,6 +10,7 @@ WIDE_DOORS = {
     "kernel/__init__.py": "the seven ways to ask who calls, and what every module is made of",
     "product/__init__.py": "the words of the declaration; each is one",
     "web/__init__.py": "pages, letters and the words of both, for every room that talks to people",
+    "organizations/actions/__init__.py": "thirteen use cases, each one function; only this room's pages and routes ask",
     "testing/__init__.py": "the whole public test kit; authors import from nowhere else",
 }
 WIDE_SIGNATURES = {

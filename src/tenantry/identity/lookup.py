@@ -30,6 +30,7 @@ class Found(msgspec.Struct, frozen=True):
     role: str | None = None
     organization_id: UUID | None = None
     organization_ids: tuple[UUID, ...] = ()
+    organization_names: tuple[str, ...] = ()
 
 
 class SessionLookup:

@@ -47,6 +47,7 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
         user_id=session.user_id,
         session_id=session.id,
         organization_ids=found.organization_ids,
+        organization_names=found.organization_names,
         organization_id=found.organization_id,
         organization_role=found.role,
         permissions=permissions_of(runtime.rights, found),

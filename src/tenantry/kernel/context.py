@@ -41,6 +41,8 @@ class Actor(msgspec.Struct, frozen=True):
     user_id: UUID | None = None
     session_id: UUID | None = None
     organization_ids: tuple[UUID, ...] = ()
+    organization_names: tuple[str, ...] = ()
+    """In the same order."""
     organization_id: UUID | None = None
     organization_role: str | None = None
     """What the person is in the organization that they act for now."""

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 from tenantry.identity import change_name, person_name
 from tenantry.kernel import Context, Read, Write, problems
 from tenantry.kernel.problems import Invalid, Unauthenticated
-from tenantry.product import Plan
 from tenantry.web import CrossSiteRefused
 
 from . import queries
@@ -35,6 +34,8 @@ class Me(BaseModel):
     `provider` is that of the first account that is connected, null without one; `/v1/me/accounts` lists them all.
     `role`: PREMIUM by what is paid or was given, ADMIN by an operator's hand, else USER. `membership_status`: how all
     subscriptions together stand; without any, ACTIVE.
+    `organization_id`: the organization that this session works for, null for who belongs to none.
+    `plan`, and `stripe_product_id` and tokens too, are of the organization where organizations hold plans.
     `stripe_product_id`: Stripe's id of what the newest subscription there buys, null without one that goes on.
     `tokens`: credits that are left, 0 without any, and null where the product has none; `tokens_expires_at`: when the
     next of them expire, null where none do. `/v1/credits` tells more.
@@ -49,6 +50,7 @@ class Me(BaseModel):
     role: Literal["USER", "PREMIUM", "ADMIN", "BANNED"]
     membership_status: Literal["ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"]
     plan: MyPlan
+    organization_id: UUID | None
     stripe_product_id: str | None
     tokens: int | None
     tokens_expires_at: datetime | None
@@ -56,7 +58,8 @@ class Me(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, me: queries.Me, plan: Plan, *, has_tokens: bool) -> Self:
+    def of(cls, me: queries.Me, ctx: Context) -> Self:
+        plan, has_tokens = ctx.product.plan(me.plan), ctx.product.credits is not None
         return cls(
             id=me.id,
             email=me.email,
@@ -67,6 +70,7 @@ class Me(BaseModel):
             role=me.role,
             membership_status=me.membership_status,
             plan=MyPlan(name=plan.name, display_name=plan.display_name),
+            organization_id=ctx.actor.organization_id,
             stripe_product_id=me.stripe_product_id,
             tokens=me.tokens if has_tokens else None,
             tokens_expires_at=me.tokens_expires_at if has_tokens else None,
@@ -97,7 +101,7 @@ async def change_me(body: MyChange, ctx: Write) -> Me:
 
 
 async def _me(ctx: Context) -> Me:
-    found = await queries.me(ctx.db, ctx.user_id)
+    found = await queries.me(ctx.db, ctx.user_id, ctx.holder.id)
     if found is None:
         raise Unauthenticated
-    return Me.of(found, ctx.product.plan(found.plan), has_tokens=ctx.product.credits is not None)
+    return Me.of(found, ctx)

@@ -50,6 +50,21 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """For whom a person works now, and for whom else they could: each an id and a name.
+
+    `back` is where they go on after they chose another one. `has_own` false: for nobody but themselves.
+    """
+
+    name: str
+    others: Sequence[tuple[str, str]] = ()
+    back: str = "/"
+    has_own: bool = True
+    choose: str = "/team/choose"
+    create: str = "/team/new"
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The values of the frame. With a `person` the navigation stands at the side, without one at the top.
 
@@ -58,11 +73,15 @@ class Layout:
     shown above everything ("Demo: prices come from a stand-in"). `impersonation`: an operator looks through somebody's
     eyes, which every page says; `end_impersonation` is where the way back is. `action` is the one prominent link of
     the header.
+    `working` is None where there are no organizations. `holder` names the organization whose plan and quotas count on
+    this page; "" where they are the person's own.
     """
 
     product_name: str
     nav: Sequence[Link] = ()
     person: Person | None = None
+    working: Working | None = None
+    holder: str = ""
     user_menu: Sequence[Link] = ()
     action: Link | None = None
     footer: Sequence[Link] = ()

@@ -21,7 +21,7 @@ NEEDS_AN_ACTOR = frozenset(get_args(kind)[1].dependency for kind in (Caller, Rea
 PREFIXES = ("/v1/", "/auth/", "/webhooks/")
 PAGES = ("/pricing", "/signin", "/signup", "/dashboard", "/keys", "/prompts", "/chats", "/files", "/team", "/billing")
 PAGES += ("/settings", "/usage", "/trials", "/admin", "/docs", "/problems", "/design", "/mailbox", "/preferences")
-PAGES += ("/static",)
+PAGES += ("/static", "/invitations")
 SINGLE = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/robots.txt", "/favicon.ico", "/sitemap.xml"}
 )

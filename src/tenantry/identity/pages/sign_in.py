@@ -1,8 +1,9 @@
 """The pages and redirects of signing in and out."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
@@ -74,11 +75,11 @@ async def end_sign_in(request: Request, provider: str, ctx: Open) -> Response:
 
 
 @router.post("/auth/signout")
-async def sign_out(request: Request, ctx: Open) -> Response:
-    """End the browser's session, if it has one, and go to the start page."""
+async def sign_out(request: Request, ctx: Open, return_to: Annotated[str, Form()] = "") -> Response:
+    """End the browser's session, if it has one, and go to the start page, or back to where another person is wanted."""
     # Also without a session: another site must not make a browser drop its cookie.
     doors.from_our_pages(request, ctx)
-    response = RedirectResponse("/", status_code=303)
+    response = RedirectResponse(safe_return_path(return_to, "/"), status_code=303)
     await doors.sign_out(response, request, cookies.session_token(request, ctx.settings), ctx=ctx)
     return response
 

@@ -1,5 +1,5 @@
 """All SQL of organizations, one file a noun."""
 
-from . import lookup
+from . import answering, invitations, lookup, members, organizations
 
-__all__ = ["lookup"]
+__all__ = ["answering", "invitations", "lookup", "members", "organizations"]
