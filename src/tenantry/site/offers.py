@@ -33,8 +33,8 @@ class Offer:
     """A plan for the pricing page. `href` is where its button leads, "" = it has none.
 
     `way`: how the reader comes to the plan. With "choose" and "trial" it is bought at one of `choices`; with "change"
-    the button leads to where a subscription is changed. `price` is the first of them, or what the declaration says. `may_buy`:
-    False for a member, whose organization's owner and admins choose.
+    the button leads to where a subscription is changed. `price` is the first of them, or what the declaration says.
+    `may_buy`: False for a member, whose organization's owner and admins choose.
     """
 
     plan: Plan
