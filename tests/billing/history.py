@@ -15,7 +15,7 @@ MONTH = timedelta(days=31)
 
 
 def steps(truth: Truth, holder: UUID | None, name: str, seed: int) -> Iterator[list[Event]]:
-    """A trial, payments told several times, a failure, another plan, a refund, a cancellation, perhaps an end."""
+    """A trial, payments told several times, a failure, another plan, refunds, a pack, a cancellation, maybe an end."""
     choose = random.Random(seed)
     first = subscription_of(
         holder,
@@ -44,6 +44,16 @@ def steps(truth: Truth, holder: UUID | None, name: str, seed: int) -> Iterator[l
         truth.put(msgspec.structs.replace(paid, refunded=300, status="partially_refunded")),
         truth.put(msgspec.structs.replace(paid, refunded=900, status="refunded")),
     ]
+    pack = PaymentSnapshot(
+        external_id=ExternalId(f"pack_{name}"),
+        customer=ExternalId(f"cus_{name}"),
+        price=ExternalId("price_pack"),
+        status="paid",
+        amount=900,
+        paid_at=START,
+        holder_id=holder,
+    )
+    yield [truth.put(pack), truth.put(msgspec.structs.replace(pack, refunded=300, status="partially_refunded"))]
     leaving = msgspec.structs.replace(again, cancel_at=START + timedelta(days=20))
     yield [truth.put(leaving)]
     match choose.randrange(3):

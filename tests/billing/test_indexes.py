@@ -28,8 +28,8 @@ _customer = (S.provider == param("provider"), S.customer == param("customer"))
 
 LOOKUPS = {
     "(user_id)": (_row.where(_holder), {"ix_subscriptions_holder_id_status", "uq_subscriptions_holder_id_id"}),
-    "(status)": (_row.where(_status), {"ix_subscriptions_status_access_until"}),
-    "(plan)": (_row.where(_plan), {"ix_subscriptions_plan"}),
+    "(status)": (_row.where(_status), {"ix_subscriptions_status_access_until", "ix_subscriptions_status_id"}),
+    "(plan)": (_row.where(_plan), {"ix_subscriptions_plan_id"}),
     "(polarCustomerId)": (_row.where(*_customer), {"ix_subscriptions_provider_customer"}),
 }
 SERVED = {

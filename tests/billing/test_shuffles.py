@@ -8,22 +8,51 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
+from billing.conftest import listening, paid_product
 from billing.history import steps
 from billing.truth import Event
-from tenantry.billing import operating
+from tenantry import Credits
+from tenantry.billing import BillingProviders, operating
 from tenantry.billing.jobs import link_unlinked
-from tenantry.billing.queries import owners, payments, subscriptions
+from tenantry.billing.queries import owners, payments, revenue, subscriptions
+from tenantry.billing.snapshots import TERMINAL
+from tenantry.billing.terms.worth import PAYING
 from tenantry.billing.worker import drain
 from tenantry.holders import open_for_user
 from tenantry.kernel import new_id
+from tenantry.kernel.database import param, statement
+from tenantry.usage.credits.models import CreditEntries, CreditGrants
 
 WORKERS = 4
 SHUFFLES = 25
 THEIRS = (
     "status", "raw_status", "quantity", "period_start", "period_end", "trial_ends_at", "cancel_at", "ended_at",
 )  # fmt: skip
+_grants = statement(
+    select(CreditGrants.reason, CreditGrants.amount, CreditGrants.remaining, CreditGrants.revoked)
+    .where(CreditGrants.holder_id == param("holder"))
+    .order_by(CreditGrants.reason),
+    lambda *row: row,
+)
+_entries = statement(
+    select(CreditEntries.amount, CreditEntries.balance_after)
+    .where(CreditEntries.holder_id == param("holder"))
+    .order_by(CreditEntries.number),
+    lambda *row: row,
+)
 PAID = ("status", "amount_minor", "refunded_minor", "currency", "intent", "subscription_external_id", "paid_at")
+
+
+@pytest.fixture
+async def paid(start, clock, truth, announced):
+    """The application whose purchases bring credits too."""
+    return await start(
+        paid_product(modules=[listening(announced)], credits=Credits("tokens")),
+        clock=clock,
+        ports={BillingProviders: BillingProviders({"fake": truth})},
+    )
 
 
 async def work_together(paying: Any) -> None:
@@ -78,10 +107,27 @@ async def state_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
                 "subscription": {key: getattr(row, key) for key in THEIRS},
                 "holder": row.holder_id == holder,
                 "plan": (held[0].plan, held[0].until, held[0].after, held[0].period_end),
+                "person": (held[0].person.role, held[0].person.status),
                 "buys": row.plan,
+                "costs": await cost_of(ctx, name),
                 "payments": [one and {key: getattr(one, key) for key in PAID} for one in paid],
+                "credits": await credits_of(ctx.db, holder, is_over=row.status in TERMINAL),
             }
     return found
+
+
+async def credits_of(db: Any, holder: Any, *, is_over: bool) -> Any:
+    """What each purchase brought, what is left of it and was asked back; the ledger says the same."""
+    grants, entries = await db.rows(_grants, holder=holder), await db.rows(_entries, holder=holder)
+    assert sum(amount for amount, _ in entries) == sum(one[2] for one in grants) == entries[-1][1]
+    # Whether a period that is over was ever seen depends on what was lost.
+    return [one for one in grants if one[0] == "payment" or not is_over]
+
+
+async def cost_of(ctx: Any, name: str) -> int | None:
+    """What the figures take the subscription to cost now."""
+    last = await revenue.last_seen(ctx.db, "fake", f"sub_{name}")
+    return last.amount_minor if last is not None else None
 
 
 def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +140,15 @@ def expected_of(paying: Any, names: dict[str, Any]) -> dict[str, Any]:
         found[name] = {
             "subscription": {key: getattr(said, key) for key in THEIRS},
             "buys": said.price.removeprefix("price_"),
+            # Its plan is for sale, so whoever has one, till then, is PREMIUM; all of them go on, end, or have ended.
+            "person": (
+                "USER" if said.status == "canceled" else "PREMIUM",
+                "CANCELED" if said.status == "canceled" or said.cancel_at else "ACTIVE",
+            ),
+            # Two thirds of the pack are left; of the period everything was paid back.
+            "credits": [("payment", 90, 60, 30)] + ([] if said.status in TERMINAL else [("period", 1000, 0, 1000)]),
+            # The past may be dated otherwise, for it is dated by when it was learned; what stands is the same.
+            "costs": truth["price"][said.price].amount if said.status in PAYING else None,
             "payments": [
                 one
                 and {
@@ -139,8 +194,9 @@ async def test_two_hundred_orders_end_in_the_truth(paying, away):
 
 async def shuffle(paying: Any, seed: int, away: float, *, customers: int) -> None:
     choose = random.Random(seed)
-    for plan in ("pro", "business"):
-        paying.truth.sell(plan)
+    for plan, tokens in (("pro", 100), ("business", 1000)):
+        paying.truth.sell(plan, tokens=tokens)
+    paying.truth.sell("pack", tokens=90, once=True)
     holders = await people(paying, seed, customers)
     names = {f"{seed}x{number}": (holder, choose.randrange(2**32)) for number, holder in enumerate(holders)}
     await live_through(paying, names, choose, away=away)

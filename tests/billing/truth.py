@@ -78,12 +78,23 @@ class Truth:
         ).encode()
         return self.signed(body)
 
-    def sell(self, plan: str, *, price: str | None = None, amount: int = 900) -> ExternalId:
-        """Put a product with one price, whose metadata names the plan, up for sale; the price's id."""
+    def sell(
+        self, plan: str, *, price: str | None = None, amount: int = 900, tokens: int = 0, once: bool = False
+    ) -> ExternalId:
+        """Put a product with one price, whose metadata names the plan, up for sale; the price's id.
+
+        `tokens`: what its metadata says of credits. `once`: it is paid once.
+        """
         external_id = ExternalId(price or f"price_{plan}")
         self.put(ProductSnapshot(external_id=ExternalId(f"prod_{plan}"), name=plan.title(), details={"plan": plan}))
         self.put(
-            PriceSnapshot(external_id=external_id, product=ExternalId(f"prod_{plan}"), amount=amount, interval="month")
+            PriceSnapshot(
+                external_id=external_id,
+                product=ExternalId(f"prod_{plan}"),
+                amount=amount,
+                interval=None if once else "month",
+                details={"tokens": str(tokens)} if tokens else {},
+            )
         )
         return external_id
 

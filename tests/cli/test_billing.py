@@ -78,6 +78,21 @@ def test_a_purchase_that_is_nobodys_is_shown_and_can_be_claimed_by_nobody_unknow
     assert "Nobody here has proven the address ada@example.com." in refused.err
 
 
+def test_revenue_is_told_in_words_and_in_json(billing, bought):
+    assert billing("revenue", "--months", "1").out.startswith("Monthly recurring revenue now: nothing; 0 trials")
+    assert billing("sync").status == 0
+    said = billing("revenue", "--months", "2").out
+    assert (
+        "Monthly recurring revenue now: 900 USD; 0 trials running.\nBy provider: fake 900 USD\nBy plan: pro 900" in said
+    )
+    assert "customers  0 +1 new +0 back -0 left = 1, churn -" in said
+    assert "USD recurring  0 +900 new = 900, churn -" in said
+    told = json.loads(billing("revenue", "--json").out)
+    assert (len(told["total"]["months"]), told["total"]["mrr"]) == (12, {"USD": 900})
+    money = told["by_plan"]["pro"]["months"][-1]["money"]["USD"]
+    assert (money["new"], money["received"], money["net"], money["churn_rate"]) == (900, 900, 900, None)
+
+
 def test_there_are_no_events_until_one_is_told(billing):
     assert json.loads(billing("events", "--json").out) == {"counts": [], "items": []}
     assert json.loads(billing("replay", "--dead", "--json").out) == {"replayed": 0}

@@ -1,4 +1,4 @@
-"""`tenantry seed`: two people with a past, once."""
+"""`tenantry seed`: two people with a past, and an operator, once."""
 
 import sqlite3
 from contextlib import closing
@@ -15,6 +15,7 @@ def everything(settings, fetch):
         "SELECT holder_id, meter, window_start, used, quota, updated_at FROM usage_counters ORDER BY 1, 2, 3",
         "SELECT id, plan, revision FROM holders ORDER BY id",
         "SELECT count(*) FROM audit_log",
+        "SELECT email FROM users WHERE role = 'ADMIN'",
     ]
     if "TENANTRY_OWNER_URL" in settings:
         return [fetch(settings["TENANTRY_OWNER_URL"], query) for query in queries]
@@ -26,11 +27,12 @@ def test_makes_people_with_a_past_and_twice_is_once(settings, tenantry, fetch):
     assert tenantry("db", "migrate", **settings).status == 0
     first = tenantry("seed", "crypto_data", **settings)
     assert first.status == 0
-    assert "made 2 people and 60 windows" in first.out
+    assert "made 3 people and 60 windows" in first.out
     before = everything(settings, fetch)
-    users, counters, holders, _audited = before
-    assert {user[1] for user in users} == {"ada@example.com", "grace@example.com"}
-    assert sorted(holder[1] for holder in holders) == ["free", "pro"]
+    users, counters, holders, _audited, operators = before
+    assert {user[1] for user in users} == {"ada@example.com", "grace@example.com", "operator@example.com"}
+    assert [tuple(one) for one in operators] == [("operator@example.com",)]
+    assert sorted(holder[1] for holder in holders) == ["free", "free", "pro"]
     assert {counter[4] for counter in counters} == {100, 1000}
     assert all(counter[3] <= counter[4] for counter in counters)
 
@@ -64,7 +66,7 @@ def test_every_kind_of_meter_has_a_past(empty_folder, tenantry):
     )
     answer = tenantry("seed")
     assert answer.status == 0, answer.err
-    assert "made 2 people and 72 windows" in answer.out
+    assert "made 3 people and 72 windows" in answer.out
 
 
 @pytest.mark.parametrize("more", [{}, {"TENANTRY_SECRET_KEYS": "k" * 40}])

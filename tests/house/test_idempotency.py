@@ -8,13 +8,15 @@ from uuid import UUID
 import pytest
 
 from house.rules import routes
-from tenantry import Organizations
-from tenantry.blueprints.screening_api import product as screening
+from tenantry import Credits, Organizations
+from tenantry.blueprints import screening_api
 from tenantry.testing import AppKit
 
-product = replace(screening, organizations=Organizations())
+product = replace(screening_api.product, credits=Credits(), organizations=Organizations())
 CREATING = {
     "POST /v1/checkout",
+    "POST /v1/credits/reservations",
+    "POST /v1/credits/spend",
     "POST /v1/keys",
     "POST /v1/keys/{key_id}/rotate",
     "POST /v1/me/passkeys",

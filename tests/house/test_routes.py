@@ -50,7 +50,9 @@ def test_every_route_for_strangers_has_a_reason(app, found):
     assert unexcused(routes.undeclared(found, public_of(app)), {}) == []
 
 
-@pytest.mark.parametrize("rule", [routes.blocking, routes.undocumented, routes.misplaced, routes.open_bodies])
+@pytest.mark.parametrize(
+    "rule", [routes.blocking, routes.undocumented, routes.misplaced, routes.open_bodies, routes.unguarded]
+)
 def test_every_route_keeps_the_rules(found, rule):
     assert unexcused(rule(found), {}) == []
 
@@ -143,6 +145,7 @@ OFFENCES = [
     (routes.misplaced, [("GET", "/dashboard", "signed_in")], {}),
     (routes.misplaced, [("GET", "/v1/x", "signed_in"), ("GET", "/v1/x", "raw")], {}),
     (routes.misplaced, [("GET", "/v1/x", "signed_in"), ("GET", "/v1/y", "raw")], {"operation_id": "same"}),
+    (routes.unguarded, [("GET", "/admin/x", "signed_in")], {"include_in_schema": False}),
     (routes.open_bodies, [("POST", "/v1/x", "loose")], {}),
     (routes.open_bodies, [("PATCH", "/v1/x", "nested")], {}),
 ]

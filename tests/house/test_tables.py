@@ -17,6 +17,7 @@ NULLABLE_OWNERS = {
     "holders.organization_id": "the same",
     "holders.workspace_id": "the same; the workspace's owner stands in owner_id, which its key names too",
     "verification_tokens.user_id": "who signs up is nobody yet",
+    "sessions.impersonator_session_id": "the operator's own session, not the person's: that is what it is for",
     "subscriptions.holder_id": "what was bought elsewhere may be nobody's that is known, until it is claimed",
     "payments.holder_id": "the same; and the law makes one keep them when their holder goes",
 }

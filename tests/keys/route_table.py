@@ -1,6 +1,21 @@
 """Every route of an application with all rooms, by whom it lets in. Whoever adds one says here whom."""
 
 PEOPLE = """
+GET /admin
+GET /admin/audit
+GET /admin/audit.csv
+GET /admin/events
+GET /admin/events/{event_id}
+POST /admin/events/{event_id}/replay
+GET /admin/jobs
+GET /admin/jobs/{job_id}
+POST /admin/jobs/{job_id}/replay
+GET /admin/mails
+GET /admin/purchases
+GET /admin/purchases/{subscription_id}
+POST /admin/purchases/{subscription_id}/claim
+GET /admin/subscriptions
+GET /admin/trials
 GET /auth/confirm
 POST /auth/confirm
 POST /auth/confirm/mail
@@ -14,9 +29,13 @@ POST /billing/subscriptions/{subscription_id}/change
 POST /billing/subscriptions/{subscription_id}/pause
 POST /billing/subscriptions/{subscription_id}/resume
 GET /billing/success
+GET /credits
 GET /dashboard
 GET /dashboard/prices
 POST /dashboard/prices
+GET /invitations/{invitation_id}
+POST /invitations/{invitation_id}/accept
+POST /invitations/{invitation_id}/decline
 GET /keys
 POST /keys
 GET /keys/{key_id}
@@ -47,6 +66,19 @@ POST /settings/second-factor/codes
 POST /settings/sessions/revoke-all
 POST /settings/sessions/revoke-others
 POST /settings/sessions/{session_id}/revoke
+GET /team
+POST /team/choose
+GET /team/new
+POST /team/new
+POST /team/{organization_id}/delete
+POST /team/{organization_id}/invitations
+POST /team/{organization_id}/invitations/{invitation_id}/resend
+POST /team/{organization_id}/invitations/{invitation_id}/revoke
+POST /team/{organization_id}/leave
+POST /team/{organization_id}/members/{user_id}/remove
+POST /team/{organization_id}/members/{user_id}/role
+POST /team/{organization_id}/rename
+POST /team/{organization_id}/transfer
 GET /trials
 POST /trials
 GET /trials/{trial_id}
@@ -56,6 +88,7 @@ POST /trials/{trial_id}/extend
 POST /trials/{trial_id}/keys
 POST /trials/{trial_id}/keys/{key_id}/revoke
 GET /usage
+GET /v1/audit
 GET /v1/auth/confirm
 POST /v1/auth/confirm
 POST /v1/auth/confirm/mail
@@ -63,6 +96,8 @@ POST /v1/auth/confirm/passkey
 POST /v1/auth/confirm/passkey/options
 POST /v1/auth/link-account
 POST /v1/checkout
+GET /v1/credits/entries
+GET /v1/credits/export.csv
 GET /v1/invitations
 POST /v1/invitations/accept
 POST /v1/invitations/decline
@@ -138,6 +173,11 @@ DELETE /v1/trials/{trial_id}/keys/{key_id}
 """
 """Only whoever has signed in."""
 CALLERS = """
+GET /v1/credits
+POST /v1/credits/reservations
+POST /v1/credits/reservations/{reservation_id}/release
+POST /v1/credits/reservations/{reservation_id}/settle
+POST /v1/credits/spend
 GET /v1/prices/{symbol}
 GET /v1/sources
 GET /v1/work
@@ -146,6 +186,7 @@ POST /v1/work
 """Whoever has signed in, and programs with a key."""
 ANYONE = """
 GET /
+POST /auth/impersonation/end
 GET /auth/link-account
 POST /auth/magic-link
 POST /auth/passkey
@@ -164,6 +205,7 @@ GET /auth/{provider}/callback
 GET /auth/{provider}/start
 GET /design
 GET /docs
+GET /invitations
 GET /mailbox
 GET /mailbox/{mail_id}
 GET /mailbox/{mail_id}/html
@@ -190,6 +232,7 @@ POST /v1/auth/sign-out
 POST /v1/auth/sign-up
 POST /v1/auth/sign-up/confirm
 GET /v1/auth/ways
+GET /v1/products
 POST /webhooks/{provider}
 """
 """Strangers too; who shows a key shows one that works."""

@@ -12,7 +12,18 @@ from house.rules import routes
 from keys.asked import CHANGES, PATH, Shown, bearer, shown
 from keys.conftest import keyed_product
 from keys.route_table import TABLE
-from tenantry import Billing, DataSource, MagicLink, Organizations, Passkey, Password, Plan, Stripe, Trials
+from tenantry import (
+    Billing,
+    Credits,
+    DataSource,
+    MagicLink,
+    Organizations,
+    Passkey,
+    Password,
+    Plan,
+    Stripe,
+    Trials,
+)
 from tenantry.holders import set_plan
 from tenantry.kernel.context import open_context
 from tenantry.keys import KnownKeys
@@ -113,6 +124,7 @@ async def kit(start) -> AppKit:
         plans=[*keyed.plans, trial],
         trials=Trials("trial", length=LENGTH),
         billing=Billing(providers=[Stripe()]),
+        credits=Credits(),
         organizations=Organizations(),
         sources=[DataSource("Prices", key="prices", description="Of things.", availability="free", status="planned")],
         session_lifetime=2 * LENGTH,

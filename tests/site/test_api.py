@@ -13,10 +13,11 @@ async def test_me_says_who_is_signed_in_and_on_which_plan(kit):
     assert (me["email"], me["email_verified"], me["name"]) == ("ada@example.com", True, "Ada Lovelace")
     assert me["plan"] == {"name": "free", "display_name": "Free"}
     assert (me["provider"], me["organization_id"], me["stripe_product_id"]) == ("demo", None, None)
+    assert (me["tokens"], me["tokens_expires_at"]) == (None, None)
     assert me["created_at"].endswith("Z")
     assert me.keys() == {
-        "id", "email", "email_verified", "name", "image", "provider", "plan", "organization_id", "stripe_product_id",
-        "created_at", "updated_at",
+        "id", "email", "email_verified", "name", "image", "provider", "role", "membership_status", "plan",
+        "organization_id", "stripe_product_id", "tokens", "tokens_expires_at", "created_at", "updated_at",
     }  # fmt: skip
 
 

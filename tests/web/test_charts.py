@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.web.charts import bar_chart, bars_alone, sparkline
+from tenantry.web.charts import Rate, bar_chart, bars_alone, sparkline
 from tenantry.web.translations import load_translators
 
 DAY = date(2026, 11, 21)
@@ -177,6 +177,8 @@ def test_bars_alone_are_the_same_without_the_table():
 
 
 def test_times_have_no_sum():
-    counted, timed = (bar_chart([("a", 2), ("b", 3)], label="x", unit=unit) for unit in ("calls", "milliseconds"))
+    units = ("calls", "milliseconds", Rate("USD im Monat"))
+    counted, timed, rated = (bar_chart([("a", 2), ("b", 3)], label="x", unit=unit) for unit in units)
     assert '<span class="chart-total"><strong>5</strong> calls</span>' in counted
     assert '<span class="chart-total">milliseconds</span>' in timed
+    assert '<span class="chart-total">USD im Monat</span>' in rated

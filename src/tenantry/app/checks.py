@@ -40,6 +40,7 @@ def modules_of(product: Product) -> list[Module]:
         "trials": product.trials,
         "billing": product.billing,
         "organizations": product.organizations,
+        "credits": product.credits,
     }
     absent = {name for name, wanted in optional.items() if wanted is None}
     rooms = (room for room in ROOMS if room.name not in absent)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from tenantry.admin.module import MODULE as ADMIN
 from tenantry.billing.module import MODULE as BILLING
 from tenantry.holders.module import MODULE as HOLDERS
 from tenantry.identity.module import MODULE as IDENTITY
@@ -17,6 +18,7 @@ from tenantry.organizations.module import MODULE as ORGANIZATIONS
 from tenantry.site.module import MODULE as SITE
 from tenantry.sources.module import MODULE as SOURCES
 from tenantry.trials.module import MODULE as TRIALS
+from tenantry.usage.credits.module import MODULE as CREDITS
 from tenantry.usage.module import MODULE as USAGE
 
 KERNEL = Module(
@@ -45,4 +47,17 @@ KERNEL = Module(
     },
 )
 
-ROOMS: tuple[Module, ...] = (KERNEL, HOLDERS, IDENTITY, ORGANIZATIONS, USAGE, KEYS, BILLING, SOURCES, TRIALS, SITE)
+ROOMS: tuple[Module, ...] = (
+    KERNEL,
+    HOLDERS,
+    IDENTITY,
+    ORGANIZATIONS,
+    USAGE,
+    CREDITS,
+    KEYS,
+    BILLING,
+    SOURCES,
+    TRIALS,
+    ADMIN,
+    SITE,
+)

@@ -1,6 +1,6 @@
 """Writing what a provider says: rows brought up to date, linked to whose they are, and the holder's plan with them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,12 +9,16 @@ import msgspec
 
 from tenantry.kernel import Context, new_id
 
+from .events import PaymentPriced
 from .facts import announce_payment, announce_subscription
 from .holding import billing_of, recompute
 from .linking import find_holder
+from .membership import warn_of_role
 from .merging import Told, merged_payment, merged_subscription, own_slot
+from .models import Prices, Products
 from .plans import plan_of
 from .queries import catalogue, inbox, owners, payments, subscriptions
+from .queries.owners import ROLE
 from .rows import Payment, Subscription
 from .snapshots import (
     CustomerSnapshot,
@@ -26,6 +30,7 @@ from .snapshots import (
     Snapshot,
     SubscriptionSnapshot,
 )
+from .terms.keeping import keep_paid, keep_term
 
 ONLY = "only"
 """The slot of the one live subscription of a holder, where the product wants one."""
@@ -98,6 +103,7 @@ async def _subscription(ctx: Context, told: Told, snapshot: SubscriptionSnapshot
         return await _subscription(ctx, told, snapshot)
     if old not in {None, row}:
         await subscriptions.put_subscription(ctx.db, row)
+    await keep_term(ctx, old, row, told)
     if holder is not None:
         await _settle(ctx, row, holder, told.now)
     return is_priced
@@ -145,8 +151,12 @@ async def _payment(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> bool:
         return await _payment(ctx, told, snapshot)
     if old not in {None, row}:
         await payments.put_payment(ctx.db, row)
+    if old != row:
+        await keep_paid(ctx, row)
     if holder is not None:
         await announce_payment(ctx, holder, row)
+        if old is not None and old.price_id is None and row.price_id is not None:
+            await ctx.emit(PaymentPriced(holder, row.id))
     return True
 
 
@@ -189,8 +199,10 @@ async def _product(ctx: Context, told: Told, one: ProductSnapshot, as_of: dateti
         "fetched_at": as_of,
     }
     is_read = told.read_at is not None
+    stood = await catalogue.details_of(ctx.db, Products, **known)
     if await catalogue.put_product(ctx.db, new_id(), is_read=is_read, **known, **given):
-        await _replan(ctx, await catalogue.prices_of_product(ctx.db, told.provider, one.external_id))
+        prices = await catalogue.prices_of_product(ctx.db, told.provider, one.external_id)
+        await _replan(ctx, prices, other_role=_other_role(told, one, stood))
         return True
     return is_read or await catalogue.agrees_product(ctx.db, **known, **given)
 
@@ -210,21 +222,31 @@ async def _price(ctx: Context, told: Told, one: PriceSnapshot, as_of: datetime) 
         "fetched_at": as_of,
     }
     is_read = told.read_at is not None
+    stood = await catalogue.details_of(ctx.db, Prices, **known)
     if await catalogue.put_price(ctx.db, new_id(), is_read=is_read, **known, **given):
         stored = await catalogue.price(ctx.db, told.provider, one.external_id)
-        await _replan(ctx, [stored] if stored is not None else [])
+        await _replan(ctx, [stored] if stored is not None else [], other_role=_other_role(told, one, stood))
         return True
     return is_read or await catalogue.agrees_price(ctx.db, **known, **given)
 
 
-async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice]) -> None:
+def _other_role(told: Told, one: ProductSnapshot | PriceSnapshot, stood: Mapping[str, str]) -> bool:
+    """Whether the metadata names another role than before."""
+    is_other = stood.get(ROLE) != one.details.get(ROLE)
+    if is_other:
+        warn_of_role(one.details, provider=told.provider, external_id=one.external_id)
+    return is_other
+
+
+async def _replan(ctx: Context, prices: Sequence[catalogue.StoredPrice], *, other_role: bool) -> None:
     """Let subscriptions buy what their price buys now, where the declaration or the metadata have changed."""
     for one in prices:
         plan = _plan(ctx, one)
         # Holders before subscriptions, as everybody locks them.
-        for whose in await catalogue.to_replan(ctx.db, one.id, plan):
+        buyers = await (catalogue.buyers(ctx.db, one.id) if other_role else catalogue.to_replan(ctx.db, one.id, plan))
+        for whose in buyers:
             await owners.lock_by_id(ctx.db, whose)
-        holders = set(await catalogue.replan(ctx.db, one.id, plan))
+        holders = {*await catalogue.replan(ctx.db, one.id, plan), *(buyers if other_role else ())}
         for holder in sorted(holders - {None}, key=str):
             if holder is not None and await owners.lock_by_id(ctx.db, holder) is not None:
                 await recompute(ctx, holder)

@@ -105,6 +105,8 @@ def _mode(provider: PaymentProvider, credentials: Credentials) -> str | None:
 
 
 def _check_sale(product: Product) -> Iterator[Finding]:
+    if product.billing is not None and product.billing.offers == "products":
+        return
     if not any(price.amount for plan in product.plans if plan.is_active for price in plan.prices):
         yield Finding(
             "warning",

@@ -64,6 +64,12 @@ class PlanNotForSale(Problem):
     code, status = "billing.plan_not_for_sale", 422
 
 
+class PriceNotForSale(Problem):
+    """This price cannot be bought."""
+
+    code, status = "billing.price_not_for_sale", 422
+
+
 class CustomerUnknown(Problem):
     """Nothing was bought yet, so there is nothing to manage."""
 

@@ -13,6 +13,13 @@ class PaymentSucceeded(msgspec.Struct, frozen=True):
     payment_id: UUID
 
 
+class PaymentPriced(msgspec.Struct, frozen=True):
+    """What a payment was for has become known after the payment was. It may be told more than once."""
+
+    holder_id: UUID
+    payment_id: UUID
+
+
 class PaymentRefunded(msgspec.Struct, frozen=True):
     """So much of a payment was given back in all by now, in minor units."""
 

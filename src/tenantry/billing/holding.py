@@ -1,4 +1,7 @@
-"""Bringing a holder's plan and period to what all its subscriptions give: one read, and one write where it differs."""
+"""Bringing a holder to what all its subscriptions give: one read, and a write only where something differs.
+
+One of its plan and period, and one of its person's role and status.
+"""
 
 from uuid import UUID
 
@@ -8,6 +11,7 @@ from tenantry.kernel.audit import audit
 from tenantry.product import Billing
 
 from .events import HolderBilled
+from .membership import follow
 from .queries import owners
 from .standing import Standing, standing
 
@@ -29,6 +33,7 @@ async def recompute(ctx: Context, holder_id: UUID) -> Standing | None:
         if was.plan != billed.plan:
             detail = {"plan": billed.plan, "before": was.plan}
             await audit(ctx, "billing.plan_set", subject=("holder", holder_id), reason="subscriptions", detail=detail)
+    await follow(ctx, billing_of(ctx), was, subscriptions)
     await ctx.emit(HolderBilled(holder_id, billed.plan))
     return gives
 

@@ -3,7 +3,7 @@
 Every row of a provider's object is known by (`provider`, `external_id`): its ids are the provider's and never ours.
 """
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, literal_column
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, func, literal_column
 
 from tenantry.holders import of_my_holders
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
@@ -150,7 +150,9 @@ class Subscriptions(Touched, Base):
         Index("ix_subscriptions_provider_customer", "provider", "customer"),
         Index("ix_subscriptions_price_id", "price_id"),
         Index("ix_subscriptions_status_access_until", "status", "access_until"),
-        Index("ix_subscriptions_plan", "plan"),
+        Index("ix_subscriptions_status_id", "status", "id"),
+        Index("ix_subscriptions_plan_id", "plan", "id"),
+        Index("ix_subscriptions_trial_ends_at", "trial_ends_at"),
         Index(
             "uq_subscriptions_holder_id_slot",
             "holder_id",
@@ -213,6 +215,7 @@ class Payments(Touched, Base):
         Index("ix_payments_provider_subscription_external_id", "provider", "subscription_external_id"),
         Index("ix_payments_provider_intent", "provider", "intent"),
         Index("ix_payments_price_id", "price_id"),
+        Index("ix_payments_paid", func.coalesce(literal_column("paid_at"), literal_column("created_at"))),
     )
 
 
@@ -252,7 +255,8 @@ class BillingEvents(Base):
         CheckConstraint("attempts >= 0", name="attempts_counted"),
         UniqueConstraint("provider", "dedupe_key"),
         Index("ix_billing_events_status_due_at", "status", "due_at"),
-        Index("ix_billing_events_provider_object", "provider", "object_kind", "object_id"),
+        Index("ix_billing_events_status_id", "status", "id"),
+        Index("ix_billing_events_provider_object", "provider", "object_id", "object_kind"),
         Index("ix_billing_events_received_at", "received_at"),
     )
 

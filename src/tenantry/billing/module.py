@@ -1,7 +1,7 @@
 """What billing plugs in."""
 
 from tenantry.holders.billed import PlanGranted
-from tenantry.identity.events import UserAddressChanged, UserDeletion, UserProven
+from tenantry.identity.events import UserAddressChanged, UserDeletion, UserProven, UserRoleChanged
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, NavItem
 from tenantry.kernel.permissions import member_may
@@ -11,6 +11,7 @@ from tenantry.web import mark
 from .api import ROUTERS
 from .checks import check_billing
 from .claims import claim_of_proven
+from .crediting import CREDITING
 from .figures import billing_figures
 from .holding import recompute
 from .jobs import JOBS
@@ -19,7 +20,7 @@ from .notices import HANDLERS
 from .pages import router as pages_router
 from .panel import BILLING_PANEL
 from .permissions import BILLING_READ, BILLING_WRITE
-from .queries import customers, reading
+from .queries import customers, owners, reading
 from .rows import Payment
 from .webhooks import router as webhooks_router
 from .worker import work
@@ -30,6 +31,13 @@ EXPORT_MAX = 10_000
 async def _keep_paid(ctx: Context, event: PlanGranted) -> None:
     # Setting the plan has locked the holder in this unit.
     await recompute(ctx, event.holder_id)
+
+
+async def _keep_role(ctx: Context, event: UserRoleChanged) -> None:
+    # Who is no operator any more is what they have paid for.
+    holder = await owners.lock_of_user(ctx.db, event.user_id) if event.role == "USER" else None
+    if holder is not None:
+        await recompute(ctx, holder)
 
 
 async def _subscriptions(ctx: Context) -> list[reading.Held]:
@@ -62,9 +70,11 @@ MODULE = Module(
         UserProven: claim_of_proven,
         UserAddressChanged: claim_of_proven,
         PlanGranted: _keep_paid,
+        UserRoleChanged: _keep_role,
         UserDeletion: stop_charging,
         OrganizationDeleted: stop_charging_organization,
         **HANDLERS,
+        **CREDITING,
     },
     figures=[billing_figures],
     exports=[
@@ -73,6 +83,7 @@ MODULE = Module(
         Export("customers", _customers),
     ],
     public={
+        "GET /v1/products": "what is for sale is on the pricing page too",
         "POST /webhooks/{provider}": "a payment provider has no account; the signature is the proof",
     },
     service={
@@ -85,6 +96,7 @@ MODULE = Module(
         "leaving": "writes what the provider did about an account that was closed, or an organization that was deleted",
         "claims": "links purchases that are nobody's to holders",
         "operating": "an operator looks at everybody's events and purchases",
+        "revenue": "an operator looks at what everybody pays",
         "jobs": "settles everybody's plans by the clock",
     },
 )

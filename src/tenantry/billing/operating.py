@@ -3,21 +3,25 @@
 A door beside the room's own, for commands and the operator's pages.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tenantry.kernel import Context
+from tenantry.kernel.audit import audit
+from tenantry.kernel.database import Unit
+from tenantry.kernel.listing import Page, Place
 
 from .claims import claim_for
+from .errors import SubscriptionNotFound
 from .inbox import Bell
 from .linking import lock_of_address
 from .providers import BillingProvider, BillingProviders
 from .queries import inbox, people, subscriptions
-from .queries.inbox import EventCount, ListedEvent
+from .queries.inbox import EventCount, ListedEvent, SeenEvent
 from .queries.people import PersonWithKeys, PersonWithSubscriptions
 from .rows import Subscription
-from .sync import Drift, Report, sync
+from .sync import DRIFT_REPAIRED, Drift, Report, sync
 
-LAST = UUID(int=2**128 - 1)
 FIRST = UUID(int=0)
 
 
@@ -27,18 +31,40 @@ def configured(ctx: Context, name: str | None = None) -> list[BillingProvider]:
 
 
 async def events(
-    ctx: Context, *, status: str | None = None, before: UUID | None = None, limit: int = 50
-) -> tuple[list[EventCount], list[ListedEvent]]:
-    """How many events stand where, and a page of them, newest first. No unit is open."""
+    ctx: Context, *, status: str | None = None, limit: int = 50
+) -> tuple[list[EventCount], Sequence[ListedEvent]]:
+    """How many events stand where, and the newest of them. No unit is open."""
     async with ctx.service(writes=False) as reading:
-        page = await inbox.page(reading.db, status=status, before=before or LAST, limit=limit)
-        return await inbox.counts(reading.db), page
+        page = await events_page(reading.db, None, limit=limit, status=status)
+        return await inbox.counts(reading.db), page.rows
 
 
-async def replay(ctx: Context, event_id: UUID) -> bool:
-    """Let an event be worked on again, whatever became of it; False when there is none that can be."""
+async def events_page(db: Unit, place: Place | None, *, limit: int, **wanted: str | None) -> Page[ListedEvent]:
+    """A page of events by `status`, `provider` and `object_id`, in an open service unit."""
+    return await inbox.EVENTS.page(db, place, limit=limit, **wanted)
+
+
+async def event(db: Unit, event_id: UUID) -> SeenEvent | None:
+    """One event with what was sent, which holds people's addresses. In an open service unit."""
+    return await inbox.one(db, event_id)
+
+
+async def event_counts(db: Unit) -> list[EventCount]:
+    """How many events stand where. In an open service unit."""
+    return await inbox.counts(db)
+
+
+async def unlinked_count(db: Unit) -> int:
+    """How many purchases are nobody's. In an open service unit."""
+    return await subscriptions.unlinked_count(db)
+
+
+async def replay(ctx: Context, event_id: UUID, *, reason: str | None = None) -> bool:
+    """Let an event be worked on again, whatever became of it, audited; False when there is none that can be."""
     async with ctx.service() as working:
         found = await inbox.replay(working.db, event_id)
+        if found:
+            await audit(working, "billing.event_replayed", subject=("billing_event", event_id), reason=reason)
     ctx.port(Bell).ring()
     return found
 
@@ -47,6 +73,7 @@ async def replay_dead(ctx: Context) -> int:
     """The same for all that died; answers how many."""
     async with ctx.service() as working:
         found = await inbox.replay_dead(working.db)
+        await audit(working, "billing.dead_replayed", detail={"events": found})
     ctx.port(Bell).ring()
     return found
 
@@ -82,15 +109,24 @@ async def bought_by(ctx: Context, user: UUID) -> PersonWithSubscriptions | None:
 
 
 __all__ = [
+    "DRIFT_REPAIRED",
     "Drift",
+    "EventCount",
+    "ListedEvent",
     "Report",
+    "SeenEvent",
+    "SubscriptionNotFound",
     "bought_by",
     "claim",
     "configured",
+    "event",
+    "event_counts",
     "events",
+    "events_page",
     "person",
     "replay",
     "replay_dead",
     "sync",
     "unlinked",
+    "unlinked_count",
 ]

@@ -1,6 +1,7 @@
 """`/billing`: what the reader pays for, what happens next, and what was paid; and the ways to the provider's pages."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
@@ -18,18 +19,20 @@ from .errors import (
     EmailUnproven,
     OrganizationNeeded,
     PlanNotForSale,
+    PriceNotForSale,
     ProviderAway,
     ProviderUnconfigured,
     SubscribedAlready,
     SubscriptionNotFound,
 )
+from .holding import billing_of
 from .links import receipt_of
 from .overview import Overview, overview
 from .permissions import BILLING_READ, BILLING_WRITE
 from .pricing import Pricing
 from .providers import BillingProviders
 from .queries import reading
-from .sale import sold
+from .sale import offered
 
 ROWS_MAX = 20
 """Payments on one page of the list."""
@@ -39,7 +42,7 @@ DONE = ("changed", "cancelled", "ended", "resumed", "paused")
 PRORATIONS: dict[str, Proration] = {"prorate": "prorate", "invoice": "invoice", "none": "none"}
 LABELS = {"stripe": "Stripe", "polar": "Polar", "lemonsqueezy": "Lemon Squeezy", "fake": "Demo"}
 _REFUSED = (
-    ChangeRefused, CustomerUnknown, EmailUnproven, OrganizationNeeded, PlanNotForSale, ProviderAway,
+    ChangeRefused, CustomerUnknown, EmailUnproven, OrganizationNeeded, PlanNotForSale, PriceNotForSale, ProviderAway,
     ProviderUnconfigured, SubscribedAlready, SubscriptionNotFound,
 )  # fmt: skip
 
@@ -62,26 +65,54 @@ async def show_billing(
 
 @router.api_route("/billing/success", methods=["GET", "HEAD"], response_class=HTMLResponse)
 async def show_success(
-    ctx: SignedIn, request: Request, turn: Annotated[int, Query(ge=0, le=TURNS_MAX)] = 0
+    ctx: SignedIn,
+    request: Request,
+    turn: Annotated[int, Query(ge=0, le=TURNS_MAX)] = 0,
+    price: UUID | None = None,
+    after: UUID | None = None,
 ) -> Response:
-    """Where the provider sends who has paid: works before any event has told of it, and looks again by itself."""
+    """Where the provider sends who has paid: works before any event has told of it, and looks again by itself.
+
+    `price`: what was bought by its price, after the payment called `after`; else a plan.
+    """
     require_of_member(ctx, BILLING_READ)
-    seen = await actions.confirmed(ctx)
-    shown = page(request, "billing/success.html", fragment="state", seen=seen, turn=turn, turns_max=TURNS_MAX)
+    bought = await actions.confirmed_price(ctx, price, after=after) if price is not None else None
+    seen = await (actions.confirmed(ctx) if bought is None else overview(ctx.reading()))
+    about = {name: one for name, one in (("price", price), ("after", after)) if one is not None}
+    shown = page(
+        request,
+        "billing/success.html",
+        fragment="state",
+        seen=seen,
+        bought=bought,
+        turn=turn,
+        turns_max=TURNS_MAX,
+        again=f"/billing/success?{urlencode({'turn': turn + 1, **about})}",
+        again_now=f"/billing/success?{urlencode(about)}" if about else "/billing/success",
+    )
     shown.headers["Cache-Control"] = "no-store"
     return shown
 
 
 @router.post("/billing/checkout")
 async def open_checkout(
-    ctx: SignedIn, request: Request, wish: Short = "", coupon: Annotated[str, Form(max_length=100)] = ""
+    ctx: SignedIn,
+    request: Request,
+    wish: Short = "",
+    price: Short = "",
+    coupon: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
-    """Lead to where a plan is paid for. `wish`: its name, and after a colon which of its prices."""
+    """Lead to where a plan or a price is paid for. `wish`: the plan's name, after a colon which of its prices."""
     plan, _, lookup = wish.partition(":")
+    code = coupon.strip() or None
     try:
-        url = await actions.checkout(ctx, plan, lookup=lookup or None, coupon=coupon.strip() or None)
+        if price:
+            url = await actions.checkout_price(ctx, price, coupon=code)
+        else:
+            url = await actions.checkout(ctx, plan, lookup=lookup or None, coupon=code)
     except _REFUSED as problem:
-        return await _billing_page(ctx, request, problem=problem, asked={"wish": wish, "coupon": coupon})
+        asked = {"wish": wish, "price": price, "coupon": coupon}
+        return await _billing_page(ctx, request, problem=problem, asked=asked)
     return _leave(ctx, request, url)
 
 
@@ -163,25 +194,25 @@ async def _billing_page(
     db, shown = ctx.reading().db, seen.shown.subscription if seen.shown else None
     paid = await reading.payments(db, ctx.holder.id, limit=ROWS_MAX + 1, offset=(number - 1) * ROWS_MAX)
     provider = shown.provider if shown and seen.is_live else None
-    for_sale = await sold(ctx.reading(), provider)
+    for_sale, goods = await offered(ctx.reading(), provider)
     answer = page(
         request,
         "billing/billing.html",
         status=problem.status if problem else 200,
         seen=seen,
-        pricing=Pricing(for_sale, seen),
+        pricing=Pricing(for_sale, seen, goods, billing_of(ctx).several),
         plans=ctx.product.plans,
         labels=LABELS,
         is_configured=next(iter(ctx.port(BillingProviders)), None) is not None,
         has_customer=_has_customer(seen),
         may_change=member_may(ctx, BILLING_WRITE),
-        proration=ctx.product.billing.proration if ctx.product.billing else "prorate",
+        proration=billing_of(ctx).proration,
         payments=[(one, receipt_of(ctx, one)) for one in paid[:ROWS_MAX]],
         number=number,
         has_more=len(paid) > ROWS_MAX,
         refusal=_sentence(request, problem),
         unproven=isinstance(problem, EmailUnproven),
-        asked={"wish": "", "plan": "", "coupon": "", "proration": "", **more.get("asked", {})},
+        asked={"wish": "", "price": "", "plan": "", "coupon": "", "proration": "", **more.get("asked", {})},
         done=more.get("done", ""),
     )
     if problem is not None:

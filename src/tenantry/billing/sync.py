@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tenantry.kernel import Context, new_id
+from tenantry.kernel.audit import audit
 from tenantry.kernel.problems import DatabaseConflict
 
 from .applying import apply
@@ -27,6 +28,8 @@ CATALOGUE_SECONDS = 120
 GAP = timedelta(days=3)
 """How far back a provider is asked for what it could not tell: Stripe tries for three days."""
 EVERYTHING = "*"
+DRIFT_REPAIRED = "billing.drift_repaired"
+"""What the audit log calls it; its detail says how many `objects` there were."""
 FOUND_MAX = 1000
 ATTEMPTS_MAX, PAUSE_SECONDS = 5, 0.2
 _OURS = {"id", "holder_id", "email", "price_id", "plan", "slot", "version", "fetched_at", "created_at", "access_until"}
@@ -62,6 +65,9 @@ async def sync(ctx: Context, provider: BillingProvider, *, dry_run: bool = False
     if not dry_run:
         async with ctx.service() as working:
             await catalogue.retire_unlisted(working.db, provider.name, before=began)
+            if report.drift:
+                told = {"provider": provider.name, "objects": len(report.drift)}
+                await audit(working, DRIFT_REPAIRED, reason="sync", detail=told)
         ctx.port(BillingFigures).drifted(provider.name, report.drift)
     return report
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from tenantry.product import Finding, Product, nearest
 
-NAMES: Final = ("crypto_data", "screening_api")
+NAMES: Final = ("crypto_data", "screening_api", "token_membership")
 """The ready declarations, one file each in this folder."""
 EXTRAS: Final = {"screening_api": "screening"}
 """What must be installed with them, where the package alone is not enough."""

@@ -1,4 +1,4 @@
-"""Demo data: a person with a month behind them, and one on the dearest plan. Made once; run again, nothing changes."""
+"""Demo data: a person with a month behind them, one on the dearest plan, and an operator. Made once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tenantry.holders import by_user, set_plan
 from tenantry.identity import register_demo_person
+from tenantry.identity.operating import set_role
 from tenantry.kernel import Context
 from tenantry.kernel.context import Holder
 from tenantry.kernel.windows import window_end, window_start
@@ -49,8 +50,8 @@ class Seeded:
     windows: int
 
 
-async def seed(ctx: Context, people: tuple[DemoPerson, DemoPerson]) -> Seeded:
-    """Make the two people and the usage of the last thirty days of each daily meter, six months of each monthly one.
+async def seed(ctx: Context, people: tuple[DemoPerson, DemoPerson], operator: DemoPerson) -> Seeded:
+    """Make an operator, two people, and the usage of thirty days of each daily meter, six months of each monthly one.
 
     The first is on the default plan, the second on the dearest one on offer. What is there stays as it is, so that a
     second run changes nothing. For development only; needs a context without an open unit.
@@ -65,7 +66,16 @@ async def seed(ctx: Context, people: tuple[DemoPerson, DemoPerson]) -> Seeded:
             holder = await _holder(working, user, plan if is_new else None)
             if holder is not None:
                 windows += await _usage(working, holder)
-    return Seeded(made, windows)
+    return Seeded(made + await _operator(ctx, operator), windows)
+
+
+async def _operator(ctx: Context, person: DemoPerson) -> bool:
+    async with ctx.service() as working:
+        user, is_new = await register_demo_person(working, subject=person.subject, email=person.email, name=person.name)
+    # Somebody may have made them a person like others since.
+    if is_new:
+        await set_role(ctx, user, "ADMIN", reason="demo data")
+    return is_new
 
 
 async def _holder(ctx: Context, user: UUID, plan: str | None) -> Holder | None:

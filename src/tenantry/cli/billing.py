@@ -9,6 +9,7 @@ import typer
 
 from tenantry.billing import operating
 from tenantry.billing.operating import Report
+from tenantry.billing.revenue import MONTHS_MAX, revenue
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.context import system_context
 
@@ -16,6 +17,7 @@ from .declaration import DEFAULT, ProductArgument, read_ready
 from .failures import Failure
 from .output import as_json, note, plain
 from .preparing import running
+from .revenue import revenue_document, revenue_lines
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
 T = TypeVar("T")
@@ -147,6 +149,25 @@ def claim_purchase(
     if _run(product, run) is None:
         raise Failure(f"Nobody here has proven the address {email}.", "They sign in and confirm it first.")
     note(f"Subscription {subscription} is {email}'s.")
+
+
+@app.command("revenue")
+def show_revenue(
+    product: Product = DEFAULT,
+    *,
+    months: Annotated[int, typer.Option(min=1, max=MONTHS_MAX, help="How many, the running one among them.")] = 12,
+    json: JSON = False,
+) -> None:
+    """Show what comes in: recurring revenue and how it moved, who left, trials, payments. Amounts in minor units.
+
+    JSON has the same by provider and by plan. docs/revenue.md says how each figure is made.
+    """
+    found = _run(product, lambda ctx: revenue(ctx, months=months))
+    if json:
+        as_json(revenue_document(found))
+        return
+    for line in revenue_lines(found):
+        plain(line)
 
 
 def _run(product: str, action: Callable[[Context], Awaitable[T]]) -> T:

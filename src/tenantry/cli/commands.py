@@ -29,6 +29,7 @@ class Commands(LazyGroup):
         "jobs": "Run and inspect background jobs.",
         "keys": "Make API keys for your own services.",
         "plans": "Give people plans by hand.",
+        "admin": "Make people operators, who look after the product.",
         "billing": "Bring billing in line with the providers, and look at their events.",
     }
 

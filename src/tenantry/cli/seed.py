@@ -24,9 +24,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def seed(product: ProductArgument = DEFAULT) -> None:
-    """Put two people with a month of usage into a development database. Run again, nothing changes.
+    """Put two people with a month of usage, and an operator, into a development database. Run again, nothing changes.
 
-    They are Ada (default plan) and Grace (the last plan); the stand-in of `tenantry run` signs in as them.
+    They are Ada (default plan), Grace (the last plan) and Margaret, who looks after the product under /admin; the
+    stand-in of `tenantry run` signs in as them.
     """
     declared, settings = read_both(product, read_environment())
     if settings.is_production:
@@ -46,6 +47,6 @@ def seed_now(product: Product, settings: Settings) -> Seeded:
 
     async def make() -> Seeded:
         async with running(product, settings) as runtime:
-            return await seed_people(system_context(runtime), (PEOPLE[0], PEOPLE[1]))
+            return await seed_people(system_context(runtime), (PEOPLE[0], PEOPLE[1]), PEOPLE[-1])
 
     return asyncio.run(make())

@@ -7,6 +7,6 @@
 A module's routes may use them too, beside `ctx: Read` and its kind.
 """
 
-from .dependencies import CurrentUser, Metered, Require, User
+from .dependencies import Costs, CurrentUser, Metered, Require, User
 
-__all__ = ["CurrentUser", "Metered", "Require", "User"]
+__all__ = ["Costs", "CurrentUser", "Metered", "Require", "User"]

@@ -20,6 +20,7 @@ from tenantry.kernel.told import tell
 from tenantry.keys import ScopeMissing
 from tenantry.product import Meter
 from tenantry.usage import BurstExceeded, Charge, Decision, QuotaExceeded
+from tenantry.usage.credits import CreditsInsufficient, Spent, spend
 
 # What the frame puts on whatever may be about a person, the routes of an application without it say here.
 _NOT_STORED = ((b"cache-control", b"no-store"),)
@@ -77,6 +78,28 @@ def Metered(  # noqa: N802 - as Require
         return decision
 
     return _raising(counted, Unauthenticated, BurstExceeded, QuotaExceeded, DatabaseUnavailable)
+
+
+def Costs(  # noqa: N802 - as Require
+    amount: int | Callable[[HTTPConnection], int], *, label: str | None = None
+) -> Any:
+    """Spend credits of whoever asks before the endpoint runs; as a parameter it is what was `Spent`.
+
+    `amount` is 1 to 10**12, or a function of the request; where that answers 0 nobody is asked who they are, and the
+    parameter is None. Refused are strangers (401) and who has too few (402). What is spent is spent, whatever comes of
+    the request: for work that may fail, `tenantry.usage.credits.reserve` first and `settle` after it.
+    """
+
+    async def spent(connection: HTTPConnection) -> Spent | None:
+        cost = amount(connection) + 0 if callable(amount) else amount
+        if cost == 0:
+            return None
+        ctx = await _asked(connection)
+        if ctx.actor.kind == "anonymous":
+            raise Unauthenticated
+        return await spend(ctx, cost, label=label)
+
+    return _raising(spent, Unauthenticated, CreditsInsufficient, DatabaseUnavailable)
 
 
 async def _signed_in(connection: HTTPConnection) -> User:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    and_,
     case,
     literal_column,
     or_,
@@ -130,6 +131,11 @@ def plan_now(holders: Any = Holders) -> ColumnElement[Any]:
     is_over = holders.plan_until <= now()
     # Nearly nobody's plan has an end: then SQLite, whose clock is a function of ours, is not asked for the time.
     return case((holders.plan_until.is_(None), holders.plan), (is_over, holders.plan_after), else_=holders.plan)
+
+
+def on_plan(name: Any) -> ColumnElement[bool]:
+    """Whether that is the plan in force of each of the `Holders` selected from; their indexes serve it."""
+    return and_(or_(Holders.plan == name, Holders.plan_after == name), plan_now() == name)
 
 
 def of_my_holders(column: str = "holder_id") -> Predicate:

@@ -20,7 +20,7 @@ from .tokens import Purpose
 PENDING_LIFETIME = timedelta(minutes=10)
 PENDING_MAX = 5
 
-_PURPOSE = "sign-in"
+_PURPOSE, _ASIDE = "sign-in", "operator"
 _TOKEN = re.compile(r"sess_[0-9A-Za-z]{43}")
 _HALF = re.compile(r"second_factor_[0-9A-Za-z]{43}")
 _LINK = re.compile(r"link_[0-9A-Za-z]{43}")
@@ -50,6 +50,30 @@ def keep_session(response: Response, token: str, *, ctx: Context) -> None:
 def drop_session(response: Response, request: Request, settings: Settings) -> None:
     """Take the session's cookie away, if the browser has one."""
     name = name_of("session", settings)
+    if values_of(request, name):
+        put(response, name, "", timedelta(0), settings)
+
+
+def keep_aside(response: Response, token: str, *, ctx: Context) -> None:
+    """Keep an operator's own session, sealed, while another one has its place."""
+    lifetime = ctx.product.session_lifetime_max if ctx.product.sliding else ctx.product.session_lifetime
+    ends_at = ctx.clock.now() + lifetime
+    sealed = ctx.runtime.vault.seal_cookie({"token": token}, purpose=_ASIDE, expires_at=ends_at)
+    put(response, name_of(_ASIDE, ctx.settings), sealed, lifetime, ctx.settings)
+
+
+def aside_token(request: Request, ctx: Context) -> str | None:
+    """The token of the session that was kept aside; None when there is none, or somebody else put it there."""
+    for sealed in values_of(request, name_of(_ASIDE, ctx.settings)):
+        opened = ctx.runtime.vault.open_cookie(sealed, purpose=_ASIDE, now=ctx.clock.now())
+        if opened is not None and is_session_token(str(opened.get("token"))):
+            return str(opened["token"])
+    return None
+
+
+def drop_aside(response: Response, request: Request, settings: Settings) -> None:
+    """Forget the session that was kept aside, if there is one."""
+    name = name_of(_ASIDE, settings)
     if values_of(request, name):
         put(response, name, "", timedelta(0), settings)
 

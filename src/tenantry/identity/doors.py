@@ -8,6 +8,7 @@ from tenantry.kernel import Context
 from tenantry.web import CrossSiteRefused, gettext, refuse_cross_site, safe_return_path
 
 from . import cookies, known_device
+from .actions import impersonating, sessions
 from .actions.admission import Admission, FactorNeeded
 from .actions.mailed import Asking
 
@@ -20,8 +21,18 @@ def keep_admission(response: Response, request: Request, admission: Admission, *
         cookies.drop_session(response, request, ctx.settings)
         return
     cookies.keep_session(response, admission.token, ctx=ctx)
+    cookies.drop_aside(response, request, ctx.settings)
     cookies.drop_half(response, request, ctx.settings)
     known_device.remember(response, request, admission.user_id, ctx=ctx)
+
+
+async def sign_out(response: Response, request: Request, token: str | None, *, ctx: Context) -> None:
+    """End the session of a token. An operator who looks through somebody's eyes is signed out themselves too."""
+    if await impersonating.end(ctx):
+        token = cookies.aside_token(request, ctx)
+    await sessions.sign_out(ctx, token)
+    cookies.drop_session(response, request, ctx.settings)
+    cookies.drop_aside(response, request, ctx.settings)
 
 
 def asking_of(request: Request, ctx: Context, email: str, return_to: str) -> Asking:

@@ -246,3 +246,33 @@ class ReadOnly(Problem):
     """You look through somebody else's eyes here, and may only look. End that first."""
 
     code, status = "identity.read_only", 403
+
+
+class ClosedToOperators(Problem):
+    """Who looks through somebody else's eyes may not do this, whatever they were allowed. Its person alone may."""
+
+    code, status = "identity.closed_to_operators", 403
+
+
+class ImpersonationRefused(Problem):
+    """Nobody looks through these eyes: your own, another operator's, or those of a blocked or closed account."""
+
+    code, status = "identity.impersonation_refused", 409
+
+
+class OwnRefused(Problem):
+    """Nobody blocks, closes or demotes themselves here. Another operator can."""
+
+    code, status = "identity.own_refused", 409
+
+
+class LastAdmin(Problem):
+    """This is the last operator. Make somebody else one first."""
+
+    code, status = "identity.last_admin", 409
+
+
+class ReasonMissing(Problem):
+    """Say why, in at most 500 characters: the audit log keeps it."""
+
+    code, status = "identity.reason_missing", 422

@@ -29,6 +29,13 @@ class UserBanLifted(msgspec.Struct, frozen=True):
     user_id: UUID
 
 
+class UserRoleChanged(msgspec.Struct, frozen=True):
+    """An operator gave a person another role: USER or ADMIN. What billing makes of a USER follows."""
+
+    user_id: UUID
+    role: str
+
+
 class UserDeletion(msgspec.Struct, frozen=True):
     """A person's account was closed; their sessions have ended. The rows stay until they are erased."""
 

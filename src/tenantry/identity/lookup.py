@@ -30,6 +30,7 @@ class Found(msgspec.Struct, frozen=True):
     role: str | None = None
     organization_id: UUID | None = None
     organization_ids: tuple[UUID, ...] = ()
+    organization_names: tuple[str, ...] = ()
 
 
 class SessionLookup:
@@ -49,7 +50,8 @@ def permissions_of(rights: Mapping[str, frozenset[str]], found: Found) -> frozen
     may = rights.get("person", nothing) if found.holder.kind == "user" else nothing
     if found.role is not None:
         may |= rights.get(found.role, nothing)
-    return may | rights.get("operator", nothing) if found.session.role == "ADMIN" else may
+    is_operator = found.session.role == "ADMIN" and found.session.impersonator_id is None
+    return may | rights.get("operator", nothing) if is_operator else may
 
 
 _live = statement(with_own_holder(), lambda *values: Found(LiveSession(*values[:WIDTH]), Holder(*values[WIDTH:])))

@@ -2,18 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    ColumnElement,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    UniqueConstraint,
-    and_,
-    case,
-    or_,
-    text,
-)
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, case
 
 from tenantry.kernel.database import Base, Created, Touched, column, id_column, length_between, one_of
 from tenantry.kernel.database.types import Bytes, Flag, Id, Json, UtcDateTime, Whole, Words
@@ -61,20 +50,23 @@ class Users(Touched, Base):
         one_of("role", "USER", "PREMIUM", "ADMIN"),
         one_of("membership_status", "ACTIVE", "INACTIVE", "CANCELED", "PAST_DUE"),
         CheckConstraint("role_until IS NULL OR role = 'PREMIUM'", name="role_until_premium"),
-        Index("ix_users_role", "role"),
+        Index("ix_users_role_id", "role", "id"),
+        Index("ix_users_created_at", "created_at"),
     )
 
 
+_was_banned = Users.__table__.c.banned_at.is_not(None)
 Index("uq_users_email", folded(Users.__table__.c.email), unique=True)
+Index("ix_users_banned", Users.__table__.c.id, postgresql_where=_was_banned, sqlite_where=_was_banned)
 
 
-def role_now() -> ColumnElement[Any]:
+def role_now(users: Any = Users) -> ColumnElement[Any]:
     """The role in force by the database's time, of each of the `Users` selected from: USER, PREMIUM, ADMIN or BANNED.
 
-    Nobody reads `role` by itself. Label it where it is a column of an answer.
+    Nobody reads `role` by itself. Label it where it is a column of an answer. `users`: an alias of the table.
     """
-    is_banned = and_(Users.banned_at.is_not(None), or_(Users.ban_ends_at.is_(None), Users.ban_ends_at > now()))
-    return case((is_banned, "BANNED"), (Users.role_until <= now(), "USER"), else_=Users.role)
+    is_banned = users.banned_at.is_not(None) & (users.ban_ends_at.is_(None) | (users.ban_ends_at > now()))
+    return case((is_banned, "BANNED"), (users.role_until <= now(), "USER"), else_=users.role)
 
 
 class Accounts(Touched, Base):
@@ -128,8 +120,9 @@ class Sessions(Created, Base):
     `method` is how it began (a provider's name, `password`, `link`, `passkey`); `authenticated_at` when its person last
     proved who they are, which dangerous actions ask for.
 
-    `impersonator_id`: the operator who looks through the person's eyes in it, for a `reason`; `may_write` is whether
-    they may also do something.
+    `impersonator_id`: the operator who looks through the person's eyes in it, for a `reason` that the person reads;
+    `may_write` is whether they may also do something. It counts while `impersonator_session_id`, the operator's own
+    session, is live and they are an ADMIN. Ended, it stays until it is forgotten, so that its person sees it.
     """
 
     __tablename__ = "sessions"
@@ -138,7 +131,7 @@ class Sessions(Created, Base):
             read=own(),
             read_columns=(
                 "id", "user_id", "account_id", "method", "expires_at", "authenticated_at", "last_seen_at", "address",
-                "user_agent", "created_at",
+                "user_agent", "created_at", "impersonator_id", "reason",
             ),
             delete=own(),
         )
@@ -155,14 +148,17 @@ class Sessions(Created, Base):
     address = column(Words(), nullable=True)
     user_agent = column(Words(), nullable=True)
     impersonator_id = column(Id(), ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
+    impersonator_session_id = column(Id(), ForeignKey("sessions.id", ondelete="SET NULL"), nullable=True)
     reason = column(Words(), nullable=True)
-    may_write = column(Flag(), server_default=text("true"))
+    may_write = column(Flag(), server_default="1")
 
     __table_args__ = (
         CheckConstraint("length(token_hash) = 32", name="token_hash_length"),
         CheckConstraint("(impersonator_id IS NULL) = (reason IS NULL)", name="impersonation_reasoned"),
         length_between("reason", 1, 500),
+        CheckConstraint("impersonator_session_id IS NULL OR impersonator_id IS NOT NULL", name="impersonated"),
         Index("ix_sessions_impersonator_id", "impersonator_id"),
+        Index("ix_sessions_impersonator_session_id", "impersonator_session_id"),
         CheckConstraint("expires_at > created_at", name="expires_later"),
         length_between("user_agent", 0, 500),
         length_between("method", 1, 50),

@@ -79,6 +79,7 @@ MODULE = Module(
         "POST /v1/auth/email/confirm": "the mailed token is the proof, in whatever app or browser it is opened",
         "POST /v1/auth/email/approve": "the same for the address that is given up",
         "POST /v1/auth/email/decline": "the same, to say no",
+        "POST /auth/impersonation/end": "gives an operator their own session back, also where the other one has ended",
         "POST /auth/signout": "works without a session too, so that an old page's button does no harm",
     },
     service={
@@ -124,6 +125,8 @@ MODULE = Module(
         "add_passkey": "writes a passkey, which the API login may not",
         "remove_passkey": "looks at every way in before it takes this one away",
         "sign_in_with_passkey": "notes the use of a passkey, and writes the session",
+        "impersonating": "writes and ends a session that is another's, which the API login may not",
+        "operators": "operators work on people who are not themselves",
         "sign_out": "ends the session of a token, which the API login cannot look for",
     },
 )

@@ -6,13 +6,36 @@ import msgspec
 
 from tenantry.holders import by_user, set_plan
 from tenantry.kernel import Context
-from tenantry.kernel.permissions import Permission
 
 from . import queries
+from .actions.operators import (
+    Appointed,
+    appoint,
+    ban,
+    close_account,
+    dismiss,
+    end_sessions,
+    lift,
+    operators,
+    set_role,
+)
 from .errors import UserNotFound
+from .rights import ADMINISTER
 
-ADMINISTER = Permission("admin", "Look after the product and the people in it.", roles=("operator",))
-"""What an operator may: who has the role ADMIN."""
+__all__ = [
+    "ADMINISTER",
+    "Appointed",
+    "Granted",
+    "appoint",
+    "ban",
+    "close_account",
+    "dismiss",
+    "end_sessions",
+    "grant_plan",
+    "lift",
+    "operators",
+    "set_role",
+]
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -14,13 +14,10 @@ from tenantry.web import refuse_cross_site
 
 from . import queries
 from .bearer import presented_token
-from .errors import ReadOnly
+from .looking import look
 from .lookup import LiveSession, SessionLookup, permissions_of
 
 TOUCH_EVERY = timedelta(minutes=5)
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "CONNECT"})
-LEAVING = frozenset({"/auth/signout", "/v1/auth/sign-out", "/auth/impersonation/end"})
-"""What ends a session that may only look."""
 
 
 async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None:
@@ -42,8 +39,7 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
     if found is None:
         return None
     session = found.session
-    if not session.may_write and request.method not in SAFE_METHODS and request.url.path not in LEAVING:
-        raise ReadOnly
+    looking = None if session.impersonator_id is None else await look(request, reading, session)
     if _is_due(runtime, session):
         await _touch(runtime, session)
     actor = Actor(
@@ -51,13 +47,16 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
         user_id=session.user_id,
         session_id=session.id,
         organization_ids=found.organization_ids,
+        organization_names=found.organization_names,
         organization_id=found.organization_id,
         organization_role=found.role,
         permissions=permissions_of(runtime.rights, found),
         name=session.name,
         email=session.email,
-        authenticated_at=session.authenticated_at,
+        # Whoever looks through another's eyes has proven nothing in that person's name.
+        authenticated_at=None if looking else session.authenticated_at,
         impersonator_id=session.impersonator_id,
+        impersonation=looking,
     )
     return Resolved(actor, found.holder)
 
@@ -75,7 +74,7 @@ async def _touch(runtime: Runtime, session: LiveSession) -> None:
     # Whoever writes at the same moment notes it just as well, or the next request will.
     with suppress(DatabaseConflict, DatabaseUnavailable):
         async with system_context(runtime).service() as ctx:
-            if product.sliding:
+            if product.sliding and session.impersonator_id is None:
                 await queries.sessions.slide(
                     ctx.db, session.id, lifetime=product.session_lifetime, longest=product.session_lifetime_max
                 )

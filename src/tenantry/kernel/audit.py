@@ -46,8 +46,10 @@ class AuditLog(Created, Base):
     __table_args__ = (
         one_of("actor_kind", "anonymous", "user", "key", "system"),
         length_between("action", 1, 100),
-        Index("ix_audit_log_actor_id_id", "actor_id", "id"),
-        Index("ix_audit_log_subject_id_id", "subject_id", "id"),
+        Index("ix_audit_log_created_at_id", "created_at", "id"),
+        Index("ix_audit_log_action_created_at_id", "action", "created_at", "id"),
+        Index("ix_audit_log_actor_id_created_at_id", "actor_id", "created_at", "id"),
+        Index("ix_audit_log_subject_id_created_at_id", "subject_id", "created_at", "id"),
     )
 
 

@@ -16,6 +16,7 @@ from starlette.types import Scope
 from .database.units import ANONYMOUS, Identity, Unit
 from .database.units import SERVICE as SERVICE  # noqa: PLC0414 - handed on, for who reads before there is a context
 from .frame import client_address
+from .impersonation import Impersonation
 from .mounted import product_app, product_request
 from .permissions import Permission
 from .policies import Role
@@ -40,6 +41,8 @@ class Actor(msgspec.Struct, frozen=True):
     user_id: UUID | None = None
     session_id: UUID | None = None
     organization_ids: tuple[UUID, ...] = ()
+    organization_names: tuple[str, ...] = ()
+    """In the same order."""
     organization_id: UUID | None = None
     organization_role: str | None = None
     """What the person is in the organization that they act for now."""
@@ -51,7 +54,8 @@ class Actor(msgspec.Struct, frozen=True):
     tier: str | None = None
     """The plan that bounds a key below what its holder is on; the context's holder names the same."""
     impersonator_id: UUID | None = None
-    """The operator who looks through the person's eyes."""
+    """The operator who looks through the person's eyes; `impersonation` is what pages say of it."""
+    impersonation: Impersonation | None = None
 
 
 class Holder(msgspec.Struct, frozen=True):

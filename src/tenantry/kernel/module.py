@@ -55,13 +55,21 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """A link in the navigation; `icon` is a name of `icons.html`, shown beside it to who is signed in."""
+    """A link in the navigation; `icon` is a name of `icons.html`, shown beside it to who is signed in.
+
+    `group`: the heading that it stands below. `permission`: it is shown to who has that right only. `room`: it is shown
+    where the product has that room. `is_exact`: it is not the link of the pages below its path.
+    """
 
     label: str
     path: str
     order: int = 50
     signed_in: bool = True
     icon: str = "layers"
+    group: str = ""
+    permission: Permission | None = None
+    room: str = ""
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

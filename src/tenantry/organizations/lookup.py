@@ -25,10 +25,12 @@ class MemberLookup(SessionLookup):
         if not all_of_them:
             return Found(first.session, first.holder)
         current = max(all_of_them, key=lambda one: (one.is_current, one.chosen_at, one.organization_id))
+        ordered = sorted(all_of_them, key=lambda one: one.organization_id)
         return Found(
             first.session,
             current.holder or first.holder,
             role=current.role,
             organization_id=current.organization_id,
-            organization_ids=tuple(sorted(one.organization_id for one in all_of_them)),
+            organization_ids=tuple(one.organization_id for one in ordered),
+            organization_names=tuple(one.name for one in ordered),
         )

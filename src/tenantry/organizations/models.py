@@ -139,7 +139,7 @@ class Invitations(Created, Base):
         CheckConstraint("(status = 'pending') = (decided_at IS NULL)", name="decision_stamped"),
         UniqueConstraint("organization_id", "id"),
         Index("ix_invitations_invited_by", "invited_by"),
-        Index("ix_invitations_status_expires_at", "status", "expires_at"),
+        Index("ix_invitations_expires_at", "expires_at"),
     )
 
 

@@ -5,8 +5,11 @@ from typing import Final, Literal, TypeAlias
 
 from tenantry.kernel import Module
 from tenantry.kernel.permissions import Permission
+from tenantry.web import mark
 
 Role: TypeAlias = Literal["owner", "admin", "member"]
+Given: TypeAlias = Literal["admin", "member"]
+"""A role that can be given; the owner's is handed over."""
 
 EDIT = Permission("organization:edit", "Give the organization another name.")
 DELETE = Permission("organization:delete", "Delete the organization with everything it holds.")
@@ -24,9 +27,9 @@ _ADMIN: Final = (
 _OWNER: Final = (*_ADMIN, DELETE.name, TRANSFER.name)
 ROLES: Final[Mapping[Role, tuple[str, ...]]] = {"owner": _OWNER, "admin": _ADMIN, "member": _MEMBER}
 DESCRIPTIONS: Final[Mapping[Role, str]] = {
-    "owner": "May do everything. An organization has one owner, always.",
-    "admin": "May do everything but hand the organization over or delete it.",
-    "member": "Uses what the organization has, and sees who belongs to it.",
+    "owner": mark("May do everything. An organization has one owner, always."),
+    "admin": mark("May do everything but hand the organization over or delete it."),
+    "member": mark("Uses what the organization has, and sees who belongs to it."),
 }
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from .names import holds_address
 from .roles import Role
 
 Status = Literal["pending", "accepted", "declined", "revoked"]
@@ -91,6 +92,13 @@ class Offered(msgspec.Struct, frozen=True):
     organization_name: str
     inviter_name: str | None
     inviter_email: str | None
+
+    @property
+    def inviter(self) -> str:
+        """Who asks, as the mail says it: a name that could pass for a link is left out; "" for who has left."""
+        if self.inviter_name and self.inviter_email and not holds_address(self.inviter_name):
+            return f"{self.inviter_name} ({self.inviter_email})"
+        return self.inviter_email or ""
 
 
 class Person(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from .billing import Billing, LemonSqueezy, PaymentProvider, Polar, StatusWords, Stripe
 from .checks import check_product
+from .credits import Credits
 from .declaration import Product
 from .findings import Finding, nearest
 from .keys import AUTHORIZE, Keys, Scope, Trials
@@ -17,6 +18,7 @@ __all__ = [
     "Billing",
     "Burst",
     "Count",
+    "Credits",
     "DataSource",
     "Finding",
     "Gauge",

@@ -58,6 +58,7 @@ class StatusWords:
 
 
 Proration: TypeAlias = Literal["prorate", "invoice", "none"]
+Offers: TypeAlias = Literal["plans", "products"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Billing:
     - `grace`: how long a plan stays after a payment failed, from the day it is first known.
     - `proration`: what a change of plan in mid-period does when nobody says otherwise: "prorate" settles the rest of
       the period with the next invoice, "invoice" at once, "none" not at all.
+    - `offers`: what can be bought. "plans": the prices that buy a declared plan. "products": those, and everything else
+      that is active at the provider, by the period or paid once, so that a product made there needs no deploy.
     - `words`: what a subscription's state is called in the API beside the normal word.
     """
 
@@ -77,6 +80,7 @@ class Billing:
     several: bool = False
     grace: timedelta = timedelta(days=7)
     proration: Proration = "prorate"
+    offers: Offers = "plans"
     words: StatusWords = StatusWords()
 
     def __post_init__(self) -> None:

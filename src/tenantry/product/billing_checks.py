@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GRACE_MAX = timedelta(days=60)
 TRIAL_MAX = timedelta(days=730)
 """Stripe's own bound."""
+OFFERS = ("plans", "products")
 PRORATIONS = ("prorate", "invoice", "none")
 
 
@@ -49,6 +50,8 @@ def _check_rules(billing: Billing) -> Iterator[Finding]:
         yield error(
             "billing.proration", f'"{billing.proration}" is not known.', choose(str(billing.proration), PRORATIONS)
         )
+    if billing.offers not in OFFERS:
+        yield error("billing.offers", f'"{billing.offers}" is not known.', choose(str(billing.offers), OFFERS))
     for one in fields(billing.words):
         word = getattr(billing.words, one.name)
         if not isinstance(word, str) or not word.strip():

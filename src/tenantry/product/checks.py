@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .billing_checks import check_billing
+from .credit_checks import check_credits
 from .findings import Finding, choose, error, warning
 from .key_checks import check_keys
 from .organization_checks import check_organizations
@@ -34,7 +35,7 @@ OFFLINE = "offline_access"
 
 
 def check_product(product: Product) -> list[Finding]:
-    """Every finding about the declaration: the product's own, then sign-in, plans, limits, sources, keys, billing."""
+    """Every finding about the declaration: the product's own words first, then part by part, credits last."""
     findings = (
         *_check_words(product),
         *_check_sessions(product),
@@ -46,6 +47,7 @@ def check_product(product: Product) -> list[Finding]:
         *check_keys(product),
         *check_billing(product),
         *check_organizations(product),
+        *check_credits(product),
     )
     # A thing that several plans mention is told once.
     return list(dict.fromkeys(findings))

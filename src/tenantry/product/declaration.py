@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from .billing import Billing
 from .checks import check_product
+from .credits import Credits
 from .findings import Finding
 from .keys import Keys, Trials
 from .limits import Count, Gauge, Limited, Meter
@@ -38,6 +39,7 @@ class Product:
     - `trials`: trial workspaces; None, the product has none.
     - `billing`: subscriptions and payments; None, plans are given by hand.
     - `organizations`: people who belong together; None, the product has none, unless it bills them.
+    - `credits`: units that are granted, spent and expire; None, the product has none.
     - `modules`: the author's own `tenantry.kernel.Module`s, plugged in after the built-in ones.
 
     Declared lists become tuples. A value of a wrong type raises TypeError at its line; everything else that is
@@ -61,6 +63,7 @@ class Product:
     trials: Trials | None = None
     billing: Billing | None = None
     organizations: Organizations | None = None
+    credits: Credits | None = None
     # What an author's Module holds is not ours to hash.
     modules: Sequence[object] = field(default=(), hash=False)
 
@@ -79,6 +82,7 @@ class Product:
         must_be(self, "organizations", self.organizations, Organizations, type(None))
         if self.billed == "organization":
             settle(self, "organizations", self.organizations or Organizations())
+        must_be(self, "credits", self.credits, Credits, type(None))
         settle(self, "meter_of_sources", self.meter_of_sources or next(iter(self.meters), None))
 
     def check(self) -> list[Finding]:

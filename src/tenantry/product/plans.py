@@ -53,6 +53,7 @@ class Plan:
     - `burst`: how fast a caller may be; None = no limit.
     - `other_prices`: further prices that buy the same plan: by the year, in another currency.
     - `trial`: how long the first subscription of a holder to this plan is free, in whole days; once a holder.
+    - `credits`: how many credits every paid period brings, where the price's metadata says nothing of them.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Plan:
     burst: Burst | None = None
     other_prices: Sequence[Price] = ()
     trial: timedelta = timedelta(0)
+    credits: int = 0
 
     def __post_init__(self) -> None:
         must_be_text(self, "name")

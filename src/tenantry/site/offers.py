@@ -19,13 +19,27 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One price at which a plan can be bought, and what the form says for it. `amount` None: to be named by use."""
+    """One price at which a plan can be bought, and what the form says for it. `amount` None: to be named by use.
+
+    `credits`: how many it brings, once or with every period.
+    """
 
     wish: str
     amount: int | None
     currency: str
-    interval: str
+    interval: str | None
     interval_count: int = 1
+    is_open: bool = True
+    credits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """Something that is sold beside the plans. A choice's `wish` is a price's id; `is_open`: it can be had."""
+
+    name: str
+    description: str
+    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,17 @@ async def offers_of(ctx: Context) -> list[Offer]:
 
     `ctx` has no open unit.
     """
-    product, pricing = ctx.product, await pricing_of(ctx)
+    return (await all_of(ctx))[0]
+
+
+async def all_of(ctx: Context) -> tuple[list[Offer], list[Good]]:
+    """The same, and what is sold beside plans."""
+    pricing = await pricing_of(ctx)
+    return _offers(ctx, pricing), _goods(pricing)
+
+
+def _offers(ctx: Context, pricing: Pricing | None) -> list[Offer]:
+    product = ctx.product
     current = _current(ctx, pricing)
     return [_offer(product, plan, current, pricing) for plan in product.plans if plan.is_active or plan == current]
 
@@ -82,6 +106,29 @@ def _offer(product: Product, plan: Plan, current: Plan | None, pricing: Pricing 
     )
 
 
+def _goods(pricing: Pricing | None) -> list[Good]:
+    return [
+        Good(
+            one.name,
+            one.description or "",
+            tuple(
+                Choice(
+                    str(price.id),
+                    price.amount_minor,
+                    price.currency,
+                    price.interval,
+                    price.interval_count,
+                    is_open=pricing.can_buy(price),
+                    credits=pricing.credits_of(price),
+                )
+                for price in one.prices
+            ),
+        )
+        for one in (pricing.goods if pricing is not None else ())
+        if pricing is not None
+    ]
+
+
 def _choices(plan: Plan, pricing: Pricing | None) -> tuple[Choice, ...]:
     """What is for sale; while only the declaration is known, what that says."""
     if pricing is None or plan.name not in pricing.for_sale:
@@ -93,18 +140,21 @@ def _choices(plan: Plan, pricing: Pricing | None) -> tuple[Choice, ...]:
             one.currency,
             one.interval or "month",
             one.interval_count,
+            credits=pricing.credits_of(one, plan),
         )
         for one in pricing.for_sale[plan.name]
     )
     return known or tuple(
-        Choice(f"{plan.name}:{plan.lookup_of(one)}", one.amount, one.currency, one.interval) for one in plan.prices
+        Choice(f"{plan.name}:{plan.lookup_of(one)}", one.amount, one.currency, one.interval, credits=plan.credits)
+        for one in plan.prices
     )
 
 
 def _first(plan: Plan, choices: tuple[Choice, ...]) -> Choice | None:
     """What the card says: the declared price goes before the provider's, which may be one of many currencies."""
     if plan.priced is not None:
-        return Choice(plan.name, plan.priced.amount, plan.priced.currency, plan.priced.interval)
+        brings = choices[0].credits if choices else plan.credits
+        return Choice(plan.name, plan.priced.amount, plan.priced.currency, plan.priced.interval, credits=brings)
     return choices[0] if choices else None
 
 

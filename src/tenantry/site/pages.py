@@ -11,7 +11,7 @@ from tenantry.kernel import Open, Read
 from tenantry.kernel.panels import panels_of
 from tenantry.web import page
 
-from .offers import offers_of
+from .offers import all_of, offers_of
 from .sample import sample_call
 
 Page = TypeVar("Page", bound=Callable[..., Any])
@@ -41,8 +41,10 @@ async def show_landing(ctx: Open, request: Request) -> HTMLResponse:
 
 @_shown("/pricing")
 async def show_pricing(ctx: Open, request: Request) -> HTMLResponse:
-    """Show every plan on offer, the reader's own marked."""
-    return page(request, "site/pricing.html", offers=await offers_of(ctx), is_known=ctx.actor.kind == "user")
+    """Show every plan on offer, the reader's own marked, and what else is sold."""
+    offers, goods = await all_of(ctx)
+    known = ctx.actor.kind == "user"
+    return page(request, "site/pricing.html", offers=offers, goods=goods, is_known=known, product=ctx.product)
 
 
 @_shown("/dashboard")

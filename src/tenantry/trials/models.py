@@ -43,5 +43,6 @@ class TrialWorkspaces(Touched, Base):
         CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_stamped"),
         UniqueConstraint("user_id", "id"),
         Index("ix_trial_workspaces_user_id_created_at", "user_id", "created_at"),
+        Index("ix_trial_workspaces_status_id", "status", "id"),
         Index("ix_trial_workspaces_status_expires_at", "status", "expires_at"),
     )

@@ -49,6 +49,7 @@ MODULE = Module(
         "decide": "tells a caller whose plan does not name the meter how it stands",
         "reservations": "sets units aside and counts them, which callers may not, apart from their units",
         "stocks": "changes gauges and locks holders, which the API login may not; in a unit that the caller opened",
+        "credits": "changes what holders have, which the API login may not, apart from their units; reads it for keys",
         "follow_holder": "runs in the unit that changed the plan or the period",
     },
 )

@@ -3,9 +3,10 @@
 Knows no domain. Rooms that show pages use these names and the template globals `ui`, `sections` and `bar_chart`.
 """
 
+from .charts import Rate
 from .csrf import CrossSiteRefused, refuse_cross_site, safe_return_path
 from .filters import Formats
-from .layout import Layout, Link, Person
+from .layout import Layout, Link, Person, Working
 from .letters import Letter, Letters
 from .pages import create_templates, gettext, page, problem_page
 from .preferences import install
@@ -19,7 +20,9 @@ __all__ = [
     "Letters",
     "Link",
     "Person",
+    "Rate",
     "Translator",
+    "Working",
     "create_templates",
     "gettext",
     "install",

@@ -25,6 +25,12 @@ _WITHOUT_SUM = frozenset({"milliseconds"})  # times are not added up
 _LIMIT_SHOWN_UP_TO = 4  # a limit more than this many times the highest bar would flatten the bars; it is only named
 
 
+class Rate(str):
+    """A unit of amounts that are not added up, translated already: money a month."""
+
+    __slots__ = ()
+
+
 class Point(NamedTuple):
     """One bar: what it stands for (a day, or a word) and its value."""
 
@@ -44,8 +50,8 @@ def bar_chart(
 
     A point is a day (or a word) and its value, which is never below 0. `label` is the heading, already translated.
     `unit` is the plural noun of the values, as a meter is named ("requests"), and said in the form each number asks
-    for. Bars at or above the limit are marked. No points at all gives a sentence instead of an axis. A negative value:
-    ValueError.
+    for; the amounts of a `Rate` are not added up. Bars at or above the limit are marked. No points at all gives a
+    sentence instead of an axis. A negative value: ValueError.
     """
     formats, bars = Formats(words), [Point(*point) for point in points]
     drawn = _drawn(bars, label=label, unit=unit, limit=limit, formats=formats)
@@ -96,7 +102,7 @@ def _drawn(bars: Sequence[Point], *, label: str, unit: str, limit: float | None,
 
 def _head(points: Sequence[Point], *, label: str, unit: str, limit: float | None, formats: Formats) -> Markup:
     total, noun = _whole(sum(point.value for point in points)), formats.words.noun(unit, 2)
-    told = noun if unit in _WITHOUT_SUM else Markup("<strong>{}</strong> {}").format(
+    told = noun if unit in _WITHOUT_SUM or isinstance(unit, Rate) else Markup("<strong>{}</strong> {}").format(
         formats.number(total), formats.words.noun(unit, total)
     )  # fmt: skip
     key = Markup("")

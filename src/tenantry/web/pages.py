@@ -141,7 +141,8 @@ def gettext(request: Request) -> Translator:
 
 def is_current(item: Link, path: str) -> bool:
     """Whether the link leads to the page shown or to a page above it."""
-    return path == item.href or (item.href != "/" and path.startswith(item.href.rstrip("/") + "/"))
+    is_above = item.href != "/" and not item.is_exact and path.startswith(item.href.rstrip("/") + "/")
+    return path == item.href or is_above
 
 
 class _Environments(dict[str, Environment]):

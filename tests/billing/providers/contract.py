@@ -34,7 +34,7 @@ from tenantry.billing.errors import (
     SubscriptionNotFound,
 )
 from tenantry.billing.providers import Cancel, Pause, PlanChange, PortalPage, Resume
-from tenantry.billing.snapshots import ExternalId, PriceSnapshot, SubscriptionSnapshot
+from tenantry.billing.snapshots import ExternalId, PaymentSnapshot, PriceSnapshot, SubscriptionSnapshot
 
 LATE = timedelta(minutes=5, seconds=1)
 GARBAGE = [b"", b"{", b"[]", b"7", b"null", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 20_000, b"{}"]
@@ -370,6 +370,41 @@ class Asking:
         return told
 
 
+class Once:
+    """What is paid once is a payment of its holder's, and no subscription."""
+
+    async def test_what_is_paid_once(self, rig: Rig) -> None:
+        listed = [one async for page in rig.provider.listed("product") for one in page]
+        sold = {one.external_id: one for one in listed if isinstance(one, PriceSnapshot)}
+        assert (sold[rig.once].interval, sold[rig.once].is_active) == (None, True)
+        wanted = replace(await checkout_of(rig), price=rig.once)
+        await rig.events()
+        made = await rig.pay_once(await rig.provider.page(wanted))
+        read = await rig.provider.read("payment", made)
+        Reading.in_order(read)
+        (paid,) = [one for one in read if isinstance(one, PaymentSnapshot)]
+        assert (paid.external_id, paid.status, paid.reason) == (made, "paid", "once")
+        assert (paid.customer, paid.price, paid.subscription) == (wanted.customer, rig.once, None)
+        assert (paid.amount, paid.currency) == (sold[rig.once].amount, "USD")
+        assert paid.holder_id == (wanted.holder_id if rig.traits.names_holders else None)
+        assert paid.paid_at is not None
+        assert [one for page in [page async for page in rig.provider.listed("payment")] for one in page
+                if isinstance(one, PaymentSnapshot) and one.customer == wanted.customer] == [paid]  # fmt: skip
+        assert not [one async for page in rig.provider.listed("subscription") for one in page
+                    if isinstance(one, SubscriptionSnapshot) and one.customer == wanted.customer]  # fmt: skip
+        # Some event names the payment, by its own id or by one that is read as the same.
+        hints = [rig.provider.hint(one.body, one.headers, now=rig.now) for one in await rig.events()]
+        named = {one.object_id for one in hints if one.object_kind == "payment" and one.object_id is not None}
+        assert named
+        for one in named:
+            assert paid in await rig.provider.read("payment", one)
+        for amount, status in ((1, "partially_refunded"), (paid.amount - 1, "refunded")):
+            await rig.refund_once(made, amount)
+            (found,) = [one for one in await rig.provider.read("payment", made) if isinstance(one, PaymentSnapshot)]
+            assert (found.status, found.external_id) == (status, made)
+        assert found.refunded == paid.amount
+
+
 class Failing:
     """A provider that is late, broken or lies is `ProviderAway`, and nothing else."""
 
@@ -432,5 +467,5 @@ class Failing:
         return questions
 
 
-class Contract(Signatures, Reading, Asking, Failing):
+class Contract(Signatures, Reading, Asking, Once, Failing):
     """All of it."""

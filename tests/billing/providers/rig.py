@@ -52,7 +52,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 class Rig(Protocol):
     """A provider of ours and the stand-in that it asks. Everything a test does at the other side goes through here.
 
-    `prices`: the ids of two monthly prices of different plans, the first the cheaper one. `unset`: the same provider
+    `prices`: the ids of two monthly prices of different plans, the first the cheaper one. `once`: that of one that is
+    paid once. `unset`: the same provider
     without a webhook secret, None where that cannot be.
     """
 
@@ -60,6 +61,7 @@ class Rig(Protocol):
     unset: BillingProvider | None
     traits: Traits
     prices: tuple[ExternalId, ExternalId]
+    once: ExternalId
 
     @property
     def now(self) -> datetime:
@@ -70,6 +72,12 @@ class Rig(Protocol):
 
     async def complete_checkout(self, address: str) -> ExternalId:
         """Pay on the page, as its buyer; answers the subscription that this made."""
+
+    async def pay_once(self, address: str) -> ExternalId:
+        """The same where something is paid once; answers the payment."""
+
+    async def refund_once(self, payment: ExternalId, amount: int) -> None:
+        """Give back so much of such a payment."""
 
     async def renew(self, subscription: ExternalId, *, is_paid: bool = True) -> None:
         """Let the period pass to its end and a little further; the payment that is due then is made, or fails."""

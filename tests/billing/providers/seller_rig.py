@@ -15,6 +15,7 @@ class SellerRig:
 
     traits: Traits
     prices: tuple[ExternalId, ExternalId]
+    once: ExternalId
 
     def __init__(
         self, standin: SellerStandIn, clock: FrozenClock, *, provider: BillingProvider, unset: BillingProvider
@@ -31,6 +32,12 @@ class SellerRig:
 
     async def complete_checkout(self, address: str) -> ExternalId:
         return ExternalId(self.standin.act("pay", checkout=address.rpartition("/")[2])["subscription"])
+
+    async def pay_once(self, address: str) -> ExternalId:
+        return ExternalId(self.standin.act("pay", checkout=address.rpartition("/")[2])["order"])
+
+    async def refund_once(self, payment: ExternalId, amount: int) -> None:
+        self.standin.act("refund", order=payment.removeprefix("ord_"), amount=amount)
 
     async def renew(self, subscription: ExternalId, *, is_paid: bool = True) -> None:
         found: Any = await subscription_of(self, subscription)

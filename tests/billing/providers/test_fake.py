@@ -45,6 +45,8 @@ class FakeRig:
         self.standin = standin
         self.clock = clock
         self.provider: BillingProvider = FakeProvider(standin.url, clock)
+        self.once = ExternalId(standin.sell("500 tokens", 700, details={"tokens": "500"}))
+        standin.take()
 
     @property
     def now(self) -> datetime:
@@ -55,6 +57,12 @@ class FakeRig:
 
     async def complete_checkout(self, address: str) -> ExternalId:
         return ExternalId(self.standin.pay(address))
+
+    async def pay_once(self, address: str) -> ExternalId:
+        return ExternalId(self.standin.pay(address))
+
+    async def refund_once(self, payment: ExternalId, amount: int) -> None:
+        self.standin.refund(payment, amount)
 
     async def renew(self, subscription: ExternalId, *, is_paid: bool = True) -> None:
         if not is_paid:

@@ -28,6 +28,9 @@ class LemonSqueezyRig(SellerRig):
         untold=frozenset({"holder_id", "price", "intent"}),
     )
 
+    async def pay_once(self, address: str) -> ExternalId:
+        return ExternalId(f"ord_{await super().pay_once(address)}")
+
     async def refund(self, payment: ExternalId, amount: int) -> None:
         self.standin.act("refund", invoice=payment.removeprefix("inv_"), amount=amount)
 
@@ -51,6 +54,6 @@ class TestLemonSqueezy(Contract):
             )
             listed = [one async for page in provider.listed("product") for one in page]
             prices = {one.lookup: one.external_id for one in listed if isinstance(one, PriceSnapshot)}
-            made.prices = prices["pro-monthly"], prices["team-monthly"]
+            made.prices, made.once = (prices["pro-monthly"], prices["team-monthly"]), prices["credits-once"]
             yield made
             await provider.aclose()

@@ -16,11 +16,14 @@ from tenantry.billing.providers.polar import PolarProvider
 from tenantry.billing.snapshots import ExternalId
 from tenantry.kernel.clock import FrozenClock
 from tenantry.testing.standins.polar import POLAR_KEY, POLAR_SECRET, polar_id, start_polar
+from tenantry.testing.standins.polar_world import PRICES
 
 
 class PolarRig(SellerRig):
     traits = Traits(later=frozenset({"none"}), pauses_later=True, customers_of_address="refused")
     prices = ExternalId(polar_id("price:pro_monthly")), ExternalId(polar_id("price:team_monthly"))
+
+    once = ExternalId(polar_id("price:tokens_once"))
 
     async def refund(self, payment: ExternalId, amount: int) -> None:
         self.standin.act("refund", order=payment, amount=amount)
@@ -39,7 +42,7 @@ class TestPolar(Contract):
     @pytest.fixture
     async def rig(self) -> AsyncIterator[PolarRig]:
         clock = FrozenClock(datetime(2026, 11, 18, 12, tzinfo=UTC))
-        with start_polar(now=clock.now) as standin:
+        with start_polar(now=clock.now, prices={**PRICES, "tokens_once": 700}) as standin:
             asked = {"base_url": standin.url, "key": POLAR_KEY}
             provider = PolarProvider(Credentials(**asked, webhook_secrets=(POLAR_SECRET,)), clock)
             yield PolarRig(standin, clock, provider=provider, unset=PolarProvider(Credentials(**asked), clock))

@@ -35,6 +35,8 @@ class StripeRig:
             for product, amount in zip(products, (900, 2900), strict=True)
         ]
         self.prices = ExternalId(prices[0]), ExternalId(prices[1])
+        pack = account.product("Tokens")["id"]
+        self.once = ExternalId(account.price(pack, 700, interval=None)["id"])
 
     @property
     def now(self) -> datetime:
@@ -45,6 +47,12 @@ class StripeRig:
 
     async def complete_checkout(self, address: str) -> ExternalId:
         return ExternalId(self.standin.account.complete(urlsplit(address).path.rpartition("/")[2])["id"])
+
+    async def pay_once(self, address: str) -> ExternalId:
+        return await self.complete_checkout(address)
+
+    async def refund_once(self, payment: ExternalId, amount: int) -> None:
+        self.standin.account.refund(payment, amount)
 
     async def renew(self, subscription: ExternalId, *, is_paid: bool = True) -> None:
         account = self.standin.account

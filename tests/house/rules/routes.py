@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.routing import Mount
 
+from tenantry.admin.operator import operator
 from tenantry.kernel import Caller, Read, Service, SignedIn, Write
 
 from .tree import Finding
@@ -20,7 +21,7 @@ NEEDS_AN_ACTOR = frozenset(get_args(kind)[1].dependency for kind in (Caller, Rea
 PREFIXES = ("/v1/", "/auth/", "/webhooks/")
 PAGES = ("/pricing", "/signin", "/signup", "/dashboard", "/keys", "/prompts", "/chats", "/files", "/team", "/billing")
 PAGES += ("/settings", "/usage", "/trials", "/admin", "/docs", "/problems", "/design", "/mailbox", "/preferences")
-PAGES += ("/static",)
+PAGES += ("/static", "/invitations")
 SINGLE = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/robots.txt", "/favicon.ico", "/sitemap.xml"}
 )
@@ -66,6 +67,13 @@ def undeclared(found: list[Door], public: Mapping[str, str]) -> Iterator[Finding
     for name, reason in public.items():
         if name not in open_doors or not reason:
             yield Finding(name, 1, f"is declared public ({reason}) and is not, or is not there")
+
+
+def unguarded(found: list[Door]) -> Iterator[Finding]:
+    """Routes of the operator's pages that do not ask whether somebody is one."""
+    for door in found:
+        if door.path.startswith("/admin") and operator not in _dependencies(door):
+            yield door.finding("does not ask for Operator")
 
 
 def blocking(found: list[Door]) -> Iterator[Finding]:

@@ -20,11 +20,21 @@ from ..permissions import BILLING_WRITE
 from ..providers import BillingProvider, BillingProviders, CheckoutPage, PortalPage
 from ..queries import customers as customer_queries
 from ..queries import reading
+from ..queries.customers import Buyer
 from ..queries.reading import Account, SoldPrice
-from ..sale import chosen, refuse_unsold
+from ..sale import chosen, chosen_price, plan_by, refuse_unsold
 from ..snapshots import ExternalId
 from ..sync import sync_products
 from .customers import PAUSE_SECONDS, WAIT_SECONDS, buyer_of, customer_of
+
+
+class _Wish(msgspec.Struct, frozen=True):
+    """What is bought: a price, the plan that it buys, and the provider's code for less."""
+
+    price: SoldPrice
+    plan: str | None
+    coupon: str | None
+    is_by_price: bool = False
 
 
 async def checkout(
@@ -47,22 +57,22 @@ async def checkout(
     _refuse_second(ctx, seen)
     prices = await prices_of(ctx, provider)
     price = chosen(ctx.product, prices, plan, interval=interval, lookup=lookup)
-    page = CheckoutPage(
-        holder_id=ctx.holder.id,
-        customer=await customer_of(ctx, provider, buyer),
-        price=price.external_id,
-        trial_days=trial_days(ctx.product.plan(plan), seen.account),
-        coupon=coupon,
-        success_url=f"{ctx.settings.public_url}/billing/success",
-        cancel_url=f"{ctx.settings.public_url}/billing",
-        key="",
-    )
-    key = _key_of(page, seen.account)
-    url = _checked(ctx, provider, await provider.page(msgspec.structs.replace(page, key=key)))
-    async with ctx.unit() as working:
-        detail = {"provider": provider.name, "plan": plan, "price": price.external_id}
-        await audit(working, "billing.checkout_opened", subject=("holder", ctx.holder.id), detail=detail)
-    return url
+    return await _open(ctx, provider, buyer, seen, _Wish(price, plan, coupon))
+
+
+async def checkout_price(ctx: Context, price: str, *, coupon: str | None = None) -> str:
+    """The same for a price by its id, ours or the provider's: of a plan, of another product, by the period or once.
+
+    Raises as `checkout`, and `PriceNotForSale`. What is paid once may be bought beside anything, and again.
+    """
+    provider = ctx.port(BillingProviders).primary
+    buyer = await buyer_of(ctx)
+    found = chosen_price(ctx.product, await prices_of(ctx, provider), price)
+    seen = await overview(ctx.reading())
+    if found.interval is not None:
+        _refuse_second(ctx, seen)
+    plan = plan_by(ctx.product, found) if found.interval is not None else None
+    return await _open(ctx, provider, buyer, seen, _Wish(found, plan, coupon, is_by_price=True))
 
 
 async def portal(ctx: Context) -> str:
@@ -96,6 +106,30 @@ async def prices_of(ctx: Context, provider: BillingProvider) -> list[SoldPrice]:
                     break
                 await asyncio.sleep(PAUSE_SECONDS)
     return prices or await reading.on_sale(ctx.reading().db, provider.name)
+
+
+async def _open(ctx: Context, provider: BillingProvider, buyer: Buyer, seen: Overview, wish: _Wish) -> str:
+    # The same again is another wish as soon as the first one is paid.
+    is_once = wish.price.interval is None
+    newest = await reading.payments(ctx.reading().db, ctx.holder.id, limit=1) if is_once else []
+    done = f"?price={wish.price.id}" if wish.is_by_price else ""
+    done += "".join(f"&after={one.id}" for one in newest)
+    page = CheckoutPage(
+        holder_id=ctx.holder.id,
+        customer=await customer_of(ctx, provider, buyer),
+        price=wish.price.external_id,
+        trial_days=trial_days(ctx.product.plan(wish.plan), seen.account) if wish.plan is not None else 0,
+        coupon=wish.coupon,
+        success_url=f"{ctx.settings.public_url}/billing/success{done}",
+        cancel_url=f"{ctx.settings.public_url}/billing",
+        key="",
+    )
+    key = _key_of(page, seen.account)
+    url = _checked(ctx, provider, await provider.page(msgspec.structs.replace(page, key=key)))
+    async with ctx.unit() as working:
+        detail = {"provider": provider.name, "plan": wish.plan, "price": wish.price.external_id}
+        await audit(working, "billing.checkout_opened", subject=("holder", ctx.holder.id), detail=detail)
+    return url
 
 
 def _refuse_second(ctx: Context, seen: Overview) -> None:

@@ -3,20 +3,31 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from itertools import takewhile
+from uuid import UUID
+
+import msgspec
 
 from tenantry.kernel import Context
 from tenantry.kernel.problems import DatabaseConflict
 
+from ..access import access
 from ..errors import ProviderAway
+from ..holding import billing_of
 from ..overview import Overview, overview
 from ..providers import BillingProvider, BillingProviders
 from ..queries import customers as queries
+from ..queries import reading
+from ..queries.reading import SoldPrice
 from ..reading import read_now, refresh
-from ..snapshots import ExternalId, SubscriptionSnapshot
+from ..snapshots import ExternalId, ObjectKind, PaymentSnapshot, SubscriptionSnapshot
 
 FRESH = timedelta(minutes=5)
 """How old a subscription may be that a person looks at."""
 BUDGET_SECONDS = 2.0
+JUST_NOW = timedelta(hours=1)
+NEWEST = 10
 PAGES_MAX = 2
 """Pages of a listing that are looked through: providers list what is newest first, a hundred at a time."""
 
@@ -47,6 +58,72 @@ async def confirmed(ctx: Context, *, budget_seconds: float = BUDGET_SECONDS) -> 
                 if provider is not None and one.external_id is not None:
                     await _look_for(ctx, provider, one.external_id)
     return await overview(ctx.reading())
+
+
+class Bought(msgspec.Struct, frozen=True):
+    """What was bought by its price; `is_confirmed`: it is paid, or in trial, as far as we know."""
+
+    price: SoldPrice
+    is_confirmed: bool
+
+
+async def confirmed_price(
+    ctx: Context, price_id: UUID, *, after: UUID | None = None, budget_seconds: float = BUDGET_SECONDS
+) -> Bought | None:
+    """Whether what was just bought by its price is here, though no event has told of it; `ctx` has no open unit.
+
+    Of what is paid once, a payment of the last hour, newer than the one called `after`. None for a price that is not
+    known.
+    """
+    price = await reading.price(ctx.reading().db, price_id)
+    if price is None:
+        return None
+    is_here = partial(_is_paid, after=after) if price.interval is None else _gives
+    if not await is_here(ctx, price_id):
+        with suppress(TimeoutError, ProviderAway, DatabaseConflict):
+            async with asyncio.timeout(budget_seconds):
+                await _look_for_price(ctx, price)
+        return Bought(price, await is_here(ctx, price_id))
+    return Bought(price, is_confirmed=True)
+
+
+async def _gives(ctx: Context, price_id: UUID) -> bool:
+    seen = await overview(ctx.reading())
+    of = [one.subscription for one in seen.account.held if one.price is not None and one.price.id == price_id]
+    return any(access(one, seen.at, billing_of(ctx).grace) for one in of)
+
+
+async def _is_paid(ctx: Context, price_id: UUID, *, after: UUID | None) -> bool:
+    newest = await reading.payments(ctx.reading().db, ctx.holder.id, limit=NEWEST)
+    since = ctx.clock.now() - JUST_NOW
+    return any(
+        one.reason == "once"
+        and one.status == "paid"
+        # A charge of which only an event told does not say what it was for.
+        and one.price_id in {None, price_id}
+        and (one.paid_at or one.created_at) >= since
+        for one in takewhile(lambda one: one.id != after, newest)
+    )
+
+
+async def _look_for_price(ctx: Context, price: SoldPrice) -> None:
+    """Read what this customer has bought at that price last, which nobody has told us of."""
+    provider = ctx.port(BillingProviders).get(price.provider)
+    known = await queries.of_holder(ctx.reading().db, ctx.holder.id, price.provider)
+    if provider is None or known is None or known.external_id is None:
+        return
+    kind: ObjectKind = "payment" if price.interval is None else "subscription"
+    pages = aiter(provider.listed(kind))
+    for _ in range(PAGES_MAX):
+        page = await anext(pages, None)
+        if page is None:
+            return
+        for one in page:
+            if not isinstance(one, PaymentSnapshot | SubscriptionSnapshot) or one.external_id is None:
+                continue
+            if (one.customer, one.price) == (known.external_id, price.external_id):
+                await read_now(ctx, provider, kind, one.external_id)
+                return
 
 
 async def _look_for(ctx: Context, provider: BillingProvider, customer: ExternalId) -> None:

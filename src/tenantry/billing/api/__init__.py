@@ -1,7 +1,7 @@
 """The JSON doors of billing."""
 
-from . import buying, subscriptions
+from . import buying, products, subscriptions
 
-ROUTERS = [subscriptions.router, buying.router]
+ROUTERS = [subscriptions.router, buying.router, products.router]
 
 __all__ = ["ROUTERS"]

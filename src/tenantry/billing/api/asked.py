@@ -26,6 +26,13 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def one_of_two(plan: str | None, price: str | None) -> None:
+    """Raise `Invalid` unless exactly one of them is said."""
+    if (plan is None) == (price is None):
+        message = "Name a plan or a price, one of the two."
+        raise Invalid(errors=[{"field": "plan", "message": message, "code": "one_of_two"}])
+
+
 class Wish(Body):
     """A plan, and which of its prices."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from tenantry.kernel import Context, Read, SignedIn, problems
 from tenantry.kernel.permissions import require_of_member
@@ -18,23 +18,28 @@ from ..errors import (
     EmailUnproven,
     OrganizationNeeded,
     PlanNotForSale,
+    PriceNotForSale,
     SubscribedAlready,
 )
 from ..links import receipt_of
 from ..permissions import BILLING_READ
 from ..queries import reading
 from ..rows import Payment
-from ..snapshots import PaymentStatus, ProviderName, Reason
-from .asked import ASK, Limit, Offset, Wish
+from ..snapshots import Interval, PaymentStatus, ProviderName, Reason
+from .asked import ASK, Body, Limit, Lookup, Offset, PlanName, one_of_two
 
 router = APIRouter(tags=["billing"])
 
 Coupon = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[!-~]+$")]
 
 
-class OpenCheckout(Wish):
-    """A plan to be bought. `coupon` is the payment provider's own code."""
+class OpenCheckout(Body):
+    """A plan or a price to be bought, one of the two. `coupon` is the payment provider's own code."""
 
+    plan: PlanName | None = None
+    interval: Interval | None = Field(None, description="Which of the plan's prices; without one, its first.")
+    lookup: Lookup | None = Field(None, description="The same by a price's lookup key.")
+    price: Lookup | None = Field(None, description="A price by its id, ours (`GET /v1/products`) or the provider's.")
     coupon: Coupon | None = None
 
 
@@ -86,11 +91,16 @@ class PaymentList(BaseModel):
 @router.post(
     "/v1/checkout",
     status_code=201,
-    responses=problems(*ASK, ChangeRefused, EmailUnproven, OrganizationNeeded, PlanNotForSale, SubscribedAlready),
+    responses=problems(
+        *ASK, ChangeRefused, EmailUnproven, OrganizationNeeded, PlanNotForSale, PriceNotForSale, SubscribedAlready
+    ),
 )
 async def open_checkout(body: OpenCheckout, ctx: SignedIn) -> Leads:
-    """Open a page of the payment provider's where a plan is paid for."""
-    url = await actions.checkout(ctx, body.plan, interval=body.interval, lookup=body.lookup, coupon=body.coupon)
+    """Open a page of the payment provider's where a plan, or a price by its id, is paid for."""
+    one_of_two(body.plan, body.price)
+    if body.price is not None:
+        return Leads(url=await actions.checkout_price(ctx, body.price, coupon=body.coupon))
+    url = await actions.checkout(ctx, body.plan or "", interval=body.interval, lookup=body.lookup, coupon=body.coupon)
     return Leads(url=url)
 
 

@@ -17,6 +17,7 @@ from ..models import Prices, Products, Subscriptions
 
 UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
 """When a product was read of which only the id is known."""
+PRICES_MAX = 20_000
 
 
 class StoredPrice(msgspec.Struct, frozen=True):
@@ -95,6 +96,7 @@ _of_product = statement(
     _prices.where(Products.provider == param("provider"), Products.external_id == param("product")), StoredPrice
 )
 _of_provider = statement(_prices.where(Prices.provider == param("provider")), StoredPrice)
+_all = statement(_prices.order_by(Prices.id).limit(PRICES_MAX), StoredPrice)
 
 _newest = statement(
     select(func.max(Products.fetched_at)).where(Products.provider == param("provider"), Products.is_active)
@@ -107,6 +109,20 @@ _is_sold = statement(
 _buys_another = and_(
     Subscriptions.price_id == param("price", Id()),
     Subscriptions.plan.is_distinct_from(param("new_plan", Words())),
+)
+_details = {
+    table: statement(
+        select(table.details).where(
+            table.provider == param("provider"), table.external_id == param("external_id", Words())
+        )
+    )
+    for table in (Products, Prices)
+}
+_buyers = statement(
+    select(Subscriptions.holder_id)
+    .where(Subscriptions.price_id == param("price", Id()), Subscriptions.holder_id.is_not(None))
+    .distinct()
+    .order_by(Subscriptions.holder_id)
 )
 _to_replan = statement(
     select(Subscriptions.holder_id)
@@ -179,9 +195,24 @@ async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
     return await db.rows(_of_provider, provider=provider)
 
 
+async def all_prices(db: Unit) -> list[StoredPrice]:
+    """The prices of all providers, sold or not."""
+    return await db.rows(_all)
+
+
 async def to_replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID]:
     """Whose subscriptions `replan` would change, in the order in which holders are locked."""
     return await db.rows(_to_replan, price=price_id, new_plan=plan)
+
+
+async def details_of(db: Unit, table: type[Products | Prices], provider: str, external_id: str) -> Mapping[str, str]:
+    """The metadata of a product or a price as it stands; none where it is not known."""
+    return await db.one_or_none(_details[table], provider=provider, external_id=external_id) or {}
+
+
+async def buyers(db: Unit, price_id: UUID) -> list[UUID]:
+    """Who has a subscription to a price, in the order in which holders are locked."""
+    return await db.rows(_buyers, price=price_id)
 
 
 async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None]:

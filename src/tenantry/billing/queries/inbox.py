@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, UtcDateTime, Whole, Words
+from tenantry.kernel.listing import Listing
 from tenantry.kernel.retention import expired
 from tenantry.kernel.sql import any_of, now, plus
 
-from ..models import BillingEvents, BillingLocks
+from ..models import PROVIDERS, BillingEvents, BillingLocks
 from ..rows import StoredEvent
 
 
@@ -40,6 +41,15 @@ class ListedEvent(msgspec.Struct, frozen=True):
     due_at: datetime
     finished_at: datetime | None
     last_error: str | None
+
+
+class SeenEvent(msgspec.Struct, frozen=True):
+    """An event with what was sent, byte by byte: `body` None once it was forgotten."""
+
+    event: ListedEvent
+    dedupe_key: str
+    occurred_at: datetime | None
+    body: bytes | None
 
 
 _GIVEN = ("id", "provider", "dedupe_key", "event", "object_kind", "object_id", "occurred_at", "headers", "body")
@@ -130,19 +140,24 @@ _counts = statement(
     EventCount,
 )
 _LISTED = [BillingEvents.__table__.c[name] for name in ListedEvent.__struct_fields__]
-_page = {
-    by_status: statement(
-        select(*_LISTED)
-        .where(
-            BillingEvents.id < param("before", Id()),
-            *((BillingEvents.status == param("status"),) if by_status else ()),
-        )
-        .order_by(BillingEvents.id.desc())
-        .limit(param("limit", Whole())),
-        ListedEvent,
-    )
-    for by_status in (False, True)
-}
+_of_any_provider = or_(*(BillingEvents.provider == name for name in PROVIDERS))
+EVENTS = Listing(
+    select(*_LISTED),
+    ListedEvent,
+    id=BillingEvents.id,
+    filters={
+        "status": BillingEvents.status == param("status"),
+        "provider": BillingEvents.provider == param("provider"),
+        # The index begins with the provider.
+        "object_id": and_(_of_any_provider, BillingEvents.object_id == param("object_id")),
+    },
+)
+_one = statement(
+    select(*_LISTED, BillingEvents.dedupe_key, BillingEvents.occurred_at, BillingEvents.body).where(
+        BillingEvents.id == param("event", Id())
+    ),
+    lambda *values: SeenEvent(ListedEvent(*values[:-3]), *values[-3:]),
+)
 
 _lock_insert = insert(BillingLocks).values(
     provider=param("provider"),
@@ -234,12 +249,9 @@ async def counts(db: Unit) -> list[EventCount]:
     return await db.rows(_counts)
 
 
-async def page(db: Unit, *, status: str | None, before: UUID, limit: int) -> list[ListedEvent]:
-    """Events, newest first; `before` is the id of the last one of the page before."""
-    given: dict[str, Any] = {"before": before, "limit": limit}
-    if status is not None:
-        given["status"] = status
-    return await db.rows(_page[status is not None], **given)
+async def one(db: Unit, event: UUID) -> SeenEvent | None:
+    """One event with what was sent; None when there is none of that id."""
+    return await db.one_or_none(_one, event=event)
 
 
 async def lock(db: Unit, provider: str, kind: str, object_id: str, lease: UUID, *, seconds: int) -> datetime | None:

@@ -1,5 +1,6 @@
 """Whose things are: holders, and what a provider knows them by."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,14 +17,29 @@ from tenantry.kernel.database.types import Id, Whole, Words
 from tenantry.kernel.sql import folded, now
 from tenantry.organizations.models import Organizations
 
-from ..models import Customers, Subscriptions
+from ..models import Customers, Prices, Products, Subscriptions
 from ..rows import Subscription
+
+ROLE = "role"
+"""The key of a price's or product's metadata that names the role that it makes its buyer."""
 
 _SUBSCRIPTION = [Subscriptions.__table__.c[name] for name in Subscription.__struct_fields__]
 
 
+class HeldPerson(msgspec.Struct, frozen=True):
+    """The person whose own holder it is, as billing last wrote them; without the times a ban or a role is in force."""
+
+    user_id: UUID
+    role: str
+    until: datetime | None
+    status: str
+
+
 class HeldPlan(msgspec.Struct, frozen=True):
-    """A holder as billing last wrote it, and one of its subscriptions, a row for each."""
+    """A holder as billing last wrote it; `roles`: what the metadata of its subscriptions' prices says of a role.
+
+    Of each the words of the price and of its product, by the subscription's id.
+    """
 
     plan: str
     source: str
@@ -34,6 +50,8 @@ class HeldPlan(msgspec.Struct, frozen=True):
     period_end: datetime | None
     revision: int
     at: datetime
+    person: HeldPerson | None = None
+    roles: Mapping[UUID, tuple[str | None, str | None]] = {}
 
 
 _HELD = (
@@ -48,6 +66,7 @@ _by_customer = statement(
     )
 )
 _by_id = statement(_locked.where(Holders.id == param("holder")))
+_of_user = statement(_locked.where(Holders.user_id == param("user")))
 _named = statement(_locked.where(Holders.id == param("holder"), Holders.kind != "workspace"))
 _by_email = statement(
     _locked.join(Users, Users.id == Holders.user_id).where(
@@ -90,14 +109,33 @@ _forget_customer = statement(
         Customers.provider == param("provider"), Customers.external_id == param("external_id", Words())
     )
 )
+_PERSON = (Users.id.label("person_id"), Users.role, Users.role_until, Users.membership_status)
+_SAID = (Prices.details.label("of_price"), Products.details.label("of_product"))
+_PERSON_AT, _SAID_AT, _SUBSCRIPTION_AT = (
+    len(_HELD), len(_HELD) + len(_PERSON), len(_HELD) + len(_PERSON) + len(_SAID),
+)  # fmt: skip
+
+
+def _held_row(*values: Any) -> tuple[HeldPlan, Subscription | None]:
+    person = values[_PERSON_AT:_SAID_AT]
+    plan = HeldPlan(*values[:_PERSON_AT])
+    if person[0] is not None:
+        plan = msgspec.structs.replace(plan, person=HeldPerson(*person))
+    if values[_SUBSCRIPTION_AT] is None:
+        return plan, None
+    row = Subscription(*values[_SUBSCRIPTION_AT:])
+    of_price, of_product = ((details or {}).get(ROLE) for details in values[_SAID_AT:_SUBSCRIPTION_AT])
+    return msgspec.structs.replace(plan, roles={row.id: (of_price, of_product)}), row
+
+
 _held = statement(
-    select(*_HELD, *_SUBSCRIPTION)
+    select(*_HELD, *_PERSON, *_SAID, *_SUBSCRIPTION)
+    .outerjoin(Users, Users.id == Holders.user_id)
     .outerjoin(Subscriptions, Subscriptions.holder_id == Holders.id)
+    .outerjoin(Prices, Prices.id == Subscriptions.price_id)
+    .outerjoin(Products, Products.id == Prices.product_id)
     .where(Holders.id == param("holder")),
-    lambda *values: (
-        HeldPlan(*values[: len(_HELD)]),
-        Subscription(*values[len(_HELD) :]) if values[len(_HELD)] is not None else None,
-    ),
+    _held_row,
 )
 _lapsed = statement(
     select(Holders.id).where(Holders.plan_until <= now()).order_by(Holders.plan_until).limit(param("limit", Whole()))
@@ -117,6 +155,11 @@ async def lock_by_customer(db: Unit, provider: str, customer: str) -> UUID | Non
 async def lock_by_id(db: Unit, holder: UUID) -> UUID | None:
     """A holder, locked until the unit ends; None when it is gone."""
     return await db.one_or_none(_by_id, holder=holder)
+
+
+async def lock_of_user(db: Unit, user: UUID) -> UUID | None:
+    """A person's own holder, locked until the unit ends."""
+    return await db.one_or_none(_of_user, user=user)
 
 
 async def lock_named(db: Unit, holder: UUID) -> UUID | None:
@@ -147,9 +190,12 @@ async def forget_customer(db: Unit, provider: str, customer: str) -> None:
 
 
 async def held(db: Unit, holder: UUID) -> tuple[HeldPlan, list[Subscription]] | None:
-    """A holder with all its subscriptions, in one statement; None when it is gone."""
+    """A holder with its person and all its subscriptions, in one statement; None when it is gone."""
     rows = await db.rows(_held, holder=holder)
-    return (rows[0][0], [one for _, one in rows if one is not None]) if rows else None
+    if not rows:
+        return None
+    said = {subscription: roles for plan, _ in rows for subscription, roles in plan.roles.items()}
+    return msgspec.structs.replace(rows[0][0], roles=said), [one for _, one in rows if one is not None]
 
 
 async def lapsed(db: Unit, *, limit: int) -> list[UUID]:

@@ -35,7 +35,9 @@ class SoldPrice(msgspec.Struct, frozen=True):
     interval: Interval | None
     interval_count: int
     details: dict[str, str]
+    product_id: UUID
     product_name: str
+    product_description: str | None
     product_details: dict[str, str]
 
 
@@ -59,7 +61,8 @@ _PAYMENT = [Payments.__table__.c[name] for name in Payment.__struct_fields__]
 _PRICE = [
     Prices.id, Prices.provider, Prices.external_id, Prices.lookup, Prices.amount_minor, Prices.currency,
     Prices.interval, Prices.interval_count, Prices.details,
-    Products.name.label("product_name"), Products.details.label("product_details"),
+    Products.id.label("product_id"), Products.name.label("product_name"),
+    Products.description.label("product_description"), Products.details.label("product_details"),
 ]  # fmt: skip
 _of_holder = Subscriptions.holder_id == param("holder", Id())
 
@@ -113,6 +116,9 @@ _on_sale = statement(
     .limit(SOLD_MAX),
     SoldPrice,
 )
+_price = statement(
+    select(*_PRICE).join(Products, Products.id == Prices.product_id).where(Prices.id == param("price", Id())), SoldPrice
+)
 _knows_products = statement(select(Products.id).where(Products.provider == param("provider")).limit(1))
 
 # When it happened, whenever we were told of it.
@@ -158,6 +164,11 @@ async def one(db: Unit, holder_id: UUID, subscription: UUID) -> Held | None:
 async def on_sale(db: Unit, provider: str) -> list[SoldPrice]:
     """The prices that can be bought at a provider now, in the order in which we came to know them."""
     return await db.rows(_on_sale, provider=provider)
+
+
+async def price(db: Unit, price_id: UUID) -> SoldPrice | None:
+    """One price by our id, sold or not."""
+    return await db.one_or_none(_price, price=price_id)
 
 
 async def knows_products(db: Unit, provider: str) -> bool:

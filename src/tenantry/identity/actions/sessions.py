@@ -17,7 +17,7 @@ from tenantry.kernel.retention import forget
 
 from .. import queries
 from ..devices import clipped
-from ..errors import SessionNotFound
+from ..errors import ClosedToOperators, SessionNotFound
 
 _NONE = UUID(int=0)
 
@@ -67,8 +67,11 @@ async def renew_session(ctx: Context, *, proven: bool) -> Started:
     """Give the caller's session a new token; the old one ends. `proven`: they have just shown who they are.
 
     Only that makes a session recent: a change of password does not, or it could be made for ever on one proof. In the
-    open unit on the service login. Raises `Unauthenticated` when the session has ended meanwhile.
+    open unit on the service login. Raises `Unauthenticated` when the session has ended meanwhile, and
+    `ClosedToOperators` in an operator's look through somebody's eyes: nobody proves anything in another's name.
     """
+    if ctx.actor.impersonator_id is not None:
+        raise ClosedToOperators
     session_id, token = ctx.actor.session_id, new_token("sess")
     if session_id is None or not await queries.sessions.renew(
         ctx.db, ctx.user_id, session_id, token_hash=token_hash(token), proven=proven

@@ -1,8 +1,11 @@
 """Signing in through a provider: send the browser off, take it back, know or register the person, let them in."""
 
+from uuid import UUID
+
 from tenantry.kernel import Context
 from tenantry.kernel.database.failures import UniqueViolation
 from tenantry.kernel.problems import DatabaseConflict
+from tenantry.product import MagicLink, Password
 
 from .. import queries
 from ..errors import EmailUnverified
@@ -67,7 +70,18 @@ async def _of_address(ctx: Context, provider: str, profile: ExternalProfile) -> 
     user = await refuse_closed(ctx, found.id)
     if user.email != found.email:
         raise DatabaseConflict(internal="the address changed hands during a sign-in")
-    if user.email_verified_at is not None:
+    if user.email_verified_at is not None and not await _is_unreached(ctx, user.id):
         return await ask_to_link(ctx, user, provider, profile)
     await prove_address(ctx, user)
     return Proof(user.id, provider, await add_account(ctx, user.id, provider, profile))
+
+
+async def _is_unreached(ctx: Context, user: UUID) -> bool:
+    """Whether a person was made for an address, by an operator or an import, and nothing here opens their account yet.
+
+    Then whom a provider vouches for is as good as a first sign-in: there is nobody whom it could be taken from.
+    """
+    if ctx.product.way_in(MagicLink) is not None or ctx.product.way_in(Password) is not None:
+        return False
+    has_passkeys = (await queries.factors.of_user(ctx.db, user)).passkeys
+    return not has_passkeys and not await queries.accounts.of_user(ctx.db, user)

@@ -19,7 +19,11 @@ router = APIRouter(prefix="/v1/me", tags=["identity"])
 
 
 class SignedInSession(BaseModel):
-    """One browser that is signed in; `current` is the one that asks."""
+    """One browser that is signed in; `current` is the one that asks.
+
+    `operator_reason`: why an operator looked through the person's eyes in it, null for the person's own. Such a one
+    stays in the list for a while after its end.
+    """
 
     id: UUID
     address: str | None
@@ -28,6 +32,7 @@ class SignedInSession(BaseModel):
     expires_at: datetime
     last_seen_at: datetime | None
     method: str
+    operator_reason: str | None
     current: bool
 
     @classmethod
@@ -40,12 +45,13 @@ class SignedInSession(BaseModel):
             expires_at=session.expires_at,
             last_seen_at=session.last_seen_at,
             method=session.method,
+            operator_reason=session.reason,
             current=session.id == current,
         )
 
 
 class SignedInSessions(BaseModel):
-    """Live sessions, newest first."""
+    """Live sessions, and when an operator looked in, newest first."""
 
     items: list[SignedInSession]
     next_cursor: UUID | None

@@ -9,11 +9,10 @@ from tenantry.kernel import Context, Open, problems
 from tenantry.product import MagicLink, Passkey, Password, Product
 from tenantry.web import CrossSiteRefused
 
-from .. import cookies
+from .. import doors
 from ..actions import sessions
 from ..actions.sign_up import sign_up_of
 from ..bearer import presented_token
-from ..doors import from_our_pages
 from ..providers.base import SignInProviders
 
 router = APIRouter(prefix="/v1/auth", tags=["identity"])
@@ -72,12 +71,13 @@ async def list_ways(ctx: Open) -> Ways:
 @router.post("/sign-out", status_code=204, responses=problems(CrossSiteRefused))
 async def sign_out(request: Request, ctx: Open) -> Response:
     """End the session of the cookie or bearer, if there is one; 204 either way."""
-    from_our_pages(request, ctx)
+    doors.from_our_pages(request, ctx)
     token, is_cookie = presented_token(request, ctx.settings)
-    await sessions.sign_out(ctx, token)
     response = Response(status_code=204)
     if is_cookie:
-        cookies.drop_session(response, request, ctx.settings)
+        await doors.sign_out(response, request, token, ctx=ctx)
+    else:
+        await sessions.sign_out(ctx, token)
     return response
 
 

@@ -21,13 +21,17 @@ router = APIRouter(include_in_schema=False)
 
 
 class ShownSession(NamedTuple):
-    """A session as people know it: browser and system, or "" where they are not known, and how it began."""
+    """A session as people know it: browser and system, or "" where they are not known, and how it began.
+
+    Only an operator's look stays in the list when it is over.
+    """
 
     session: queries.sessions.Session
     browser: str
     system: str
     method: str
     is_current: bool
+    is_live: bool
 
 
 @router.post("/settings/sessions/revoke-others")
@@ -62,7 +66,13 @@ async def _accounts(ctx: Context, _request: Request) -> dict[str, Any]:
 async def _sessions(ctx: Context, _request: Request) -> dict[str, Any]:
     found = await queries.sessions.of_user(ctx.db, ctx.user_id, limit=SESSIONS_SHOWN_MAX + 1)
     shown = [
-        ShownSession(one, *device_of(one.user_agent), label_of(ctx, one.method), one.id == ctx.actor.session_id)
+        ShownSession(
+            one,
+            *device_of(one.user_agent),
+            label_of(ctx, one.method),
+            one.id == ctx.actor.session_id,
+            one.expires_at > ctx.clock.now(),
+        )
         for one in found[:SESSIONS_SHOWN_MAX]
     ]
     return {"sessions": shown, "has_more": len(found) > len(shown)}

@@ -1,22 +1,23 @@
 """The pages and redirects of signing in and out."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
 from tenantry.kernel.attempts import attempt, network
 from tenantry.web import gettext, safe_return_path
 
-from .. import cookies
-from ..actions import linking, sessions
+from .. import cookies, doors
+from ..actions import linking
 from ..actions import sign_in as actions
-from ..doors import from_our_pages
 from ..errors import ProviderRefused, ProviderUnreachable, SignInDenied, SignInExpired
 from ..providers.base import Answer, Pending
 from .accounts import to_link
 from .failing import failed
+from .impersonation import back_to_operator
 from .letting_in import let_in
 from .sign_in_page import sign_in_page
 
@@ -38,6 +39,9 @@ async def show_sign_in(request: Request, ctx: Open, return_to: str = "") -> Resp
     back = safe_return_path(return_to)
     if ctx.actor.kind == "user":
         return RedirectResponse(back, status_code=303)
+    if cookies.aside_token(request, ctx) is not None:
+        # An operator's look through somebody's eyes has ended by itself.
+        return back_to_operator(request, ctx)
     return sign_in_page(request, ctx, back)
 
 
@@ -71,14 +75,12 @@ async def end_sign_in(request: Request, provider: str, ctx: Open) -> Response:
 
 
 @router.post("/auth/signout")
-async def sign_out(request: Request, ctx: Open) -> Response:
-    """End the browser's session, if it has one, and go to the start page."""
+async def sign_out(request: Request, ctx: Open, return_to: Annotated[str, Form()] = "") -> Response:
+    """End the browser's session, if it has one, and go to the start page, or back to where another person is wanted."""
     # Also without a session: another site must not make a browser drop its cookie.
-    from_our_pages(request, ctx)
-    settings = ctx.settings
-    await sessions.sign_out(ctx, cookies.session_token(request, settings))
-    response = RedirectResponse("/", status_code=303)
-    cookies.drop_session(response, request, settings)
+    doors.from_our_pages(request, ctx)
+    response = RedirectResponse(safe_return_path(return_to, "/"), status_code=303)
+    await doors.sign_out(response, request, cookies.session_token(request, ctx.settings), ctx=ctx)
     return response
 
 

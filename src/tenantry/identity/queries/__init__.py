@@ -1,14 +1,29 @@
 """All SQL of identity, one file a noun: `queries.sessions.live(db, ...)`."""
 
-from . import accounts, addresses, factors, passkeys, passwords, recovery_codes, sessions, tokens, totp, users
+from . import (
+    accounts,
+    addresses,
+    factors,
+    impersonations,
+    passkeys,
+    passwords,
+    recovery_codes,
+    roles,
+    sessions,
+    tokens,
+    totp,
+    users,
+)
 
 __all__ = [
     "accounts",
     "addresses",
     "factors",
+    "impersonations",
     "passkeys",
     "passwords",
     "recovery_codes",
+    "roles",
     "sessions",
     "tokens",
     "totp",

@@ -5,7 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from tenantry.holders.models import Holders, plan_now
 from tenantry.kernel.database import param
@@ -39,11 +40,23 @@ HOLDER: Final = (
 )  # fmt: skip
 WIDTH: Final = len(_SESSION)
 
+_operators, _their_sessions = aliased(Users), aliased(Sessions)
+# Whoever looks through another's eyes is signed in themselves and may still do so; asked in the same statement, so that
+# what takes one of the two away ends the other at once.
+_operator_stands = exists().where(
+    _their_sessions.id == Sessions.impersonator_session_id,
+    _their_sessions.expires_at > now(),
+    _operators.id == _their_sessions.user_id,
+    _operators.deleted_at.is_(None),
+    role_now(_operators) == "ADMIN",
+)
+
 
 def live_sessions(*more: Any) -> Select[Any]:
     """The live session of a hash with its person: the first `WIDTH` columns of the answer; `more` follow them.
 
-    The live ones only: expired, banned and deleted are refused here, whether or not a job has come by.
+    The live ones only: expired, banned and deleted are refused here, whether or not a job has come by; and an
+    operator's look through somebody's eyes, where the operator is one no more, or is signed out.
     """
     return (
         select(*_SESSION, *more)
@@ -54,6 +67,7 @@ def live_sessions(*more: Any) -> Select[Any]:
             Sessions.expires_at > now(),
             Users.deleted_at.is_(None),
             or_(Users.banned_at.is_(None), Users.ban_ends_at <= now()),
+            or_(Sessions.impersonator_id.is_(None), _operator_stands),
         )
     )
 

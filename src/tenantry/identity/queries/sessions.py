@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import case, delete, insert, or_, select, update
 
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Bytes, Id, Whole
@@ -16,7 +16,10 @@ from ..models import Sessions
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A signed-in browser, without anything that could stand for it."""
+    """A signed-in browser, without anything that could stand for it.
+
+    `reason`: why an operator looked through its person's eyes in it; None for the person's own.
+    """
 
     id: UUID
     method: str
@@ -25,6 +28,7 @@ class Session(msgspec.Struct, frozen=True):
     created_at: datetime
     last_seen_at: datetime | None
     expires_at: datetime
+    reason: str | None
 
 
 class EndedSession(msgspec.Struct, frozen=True):
@@ -81,8 +85,13 @@ _sessions = statement(
         Sessions.created_at,
         Sessions.last_seen_at,
         Sessions.expires_at,
+        Sessions.reason,
     )
-    .where(_of_user, Sessions.expires_at > now(), Sessions.id < param("before", Id()))
+    .where(
+        _of_user,
+        or_(Sessions.expires_at > now(), Sessions.impersonator_id.is_not(None)),
+        Sessions.id < param("before", Id()),
+    )
     .order_by(Sessions.id.desc())
     .limit(param("limit", Whole())),
     Session,
@@ -143,5 +152,5 @@ async def end_all(db: Unit, user: UUID) -> int:
 
 
 async def of_user(db: Unit, user: UUID, *, before: UUID | None = None, limit: int = 100) -> list[Session]:
-    """A user's live sessions, newest first; `before` is the id of the last one of the page before."""
+    """A user's live sessions, newest first, and an operator's ended ones; `before`: the last id of the page before."""
     return await db.rows(_sessions, user=user, before=before or UUID(int=2**128 - 1), limit=limit)

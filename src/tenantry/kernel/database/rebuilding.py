@@ -10,7 +10,7 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
 from .guards import database_guards, table_guards
 from .migrating import on_connection, sqlite_path
@@ -111,14 +111,17 @@ def _create(config: Config) -> None:
 
 
 def _create_tables(connection: Any) -> None:
-    if connection.dialect.name != "sqlite":
-        Base.metadata.create_all(connection)
-        return
-    # `create_all` leaves out what is added later where a table can be altered, as of two that reference each other.
+    """What `create_all` does; but that leaves a mark on keys that are added later, and SQLite would go without them."""
+    later = []
     for table in Base.metadata.sorted_tables:
         connection.execute(CreateTable(table))
         for index in table.indexes:
             connection.execute(CreateIndex(index))
+        later += [key for key in table.foreign_key_constraints if key.use_alter]
+    if connection.dialect.supports_alter:
+        # Of two tables that reference each other, one must be there first.
+        for key in later:
+            connection.execute(AddConstraint(key, isolate_from_table=False))
 
 
 def _verbatim(statement: str) -> Any:

@@ -37,5 +37,7 @@ class Jobs(Touched, Base):
         length_between("name", 1, 100),
         CheckConstraint("attempts >= 0 AND attempts_max > 0", name="attempts_counted"),
         Index("ix_jobs_status_run_at", "status", "run_at"),
+        Index("ix_jobs_status_id", "status", "id"),
+        Index("ix_jobs_name_id", "name", "id"),
         Index("ix_jobs_finished_at", "finished_at"),
     )

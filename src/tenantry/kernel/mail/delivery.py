@@ -34,8 +34,13 @@ async def send_mail(
     mail = Mail(new_id(), recipient, subject, text, html, "queued")
     compose(ctx.settings.mail_from, mail)
     await queries.add(ctx.db, _sealed(ctx, mail), ctx.actor.user_id)
-    await enqueue(ctx, DELIVER, {"mail": str(mail.id), "wanted": wanted})
+    await enqueue(ctx, DELIVER, {"mail": str(mail.id), "wanted": wanted}, once_key=once_key_of(mail.id))
     return mail.id
+
+
+def once_key_of(mail: UUID) -> str:
+    """What the job that delivers a mail is found by."""
+    return f"mail:{mail}"
 
 
 async def mail_of(ctx: Context, mail: UUID) -> Mail | None:

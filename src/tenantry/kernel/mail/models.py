@@ -5,6 +5,7 @@ from sqlalchemy import Index
 from ..database.tables import Base, Touched, column, id_column, length_between, one_of
 from ..database.types import Id, UtcDateTime, Words
 from ..policies import Policy, Rights, own
+from ..sql import folded
 
 
 class Mails(Touched, Base):
@@ -30,6 +31,9 @@ class Mails(Touched, Base):
         one_of("status", "queued", "sent", "kept"),
         length_between("recipient", 3, 320),
         length_between("subject", 1, 300),
-        Index("ix_mails_recipient_id", "recipient", "id"),
+        Index("ix_mails_status_id", "status", "id"),
         Index("ix_mails_sent_at", "sent_at"),
     )
+
+
+Index("ix_mails_recipient_id", folded(Mails.__table__.c.recipient), Mails.__table__.c.id)

@@ -216,8 +216,10 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
-        batch_op.create_index("ix_audit_log_actor_id_id", ["actor_id", "id"], unique=False)
-        batch_op.create_index("ix_audit_log_subject_id_id", ["subject_id", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_action_created_at_id", ["action", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_actor_id_created_at_id", ["actor_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_created_at_id", ["created_at", "id"], unique=False)
+        batch_op.create_index("ix_audit_log_subject_id_created_at_id", ["subject_id", "created_at", "id"], unique=False)
 
     op.create_table(
         "billing_events",
@@ -266,10 +268,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("billing_events", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_billing_events_provider_object", ["provider", "object_kind", "object_id"], unique=False
+            "ix_billing_events_provider_object", ["provider", "object_id", "object_kind"], unique=False
         )
         batch_op.create_index("ix_billing_events_received_at", ["received_at"], unique=False)
         batch_op.create_index("ix_billing_events_status_due_at", ["status", "due_at"], unique=False)
+        batch_op.create_index("ix_billing_events_status_id", ["status", "id"], unique=False)
 
     op.create_table(
         "billing_locks",
@@ -376,6 +379,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_finished_at", ["finished_at"], unique=False)
+        batch_op.create_index("ix_jobs_name_id", ["name", "id"], unique=False)
+        batch_op.create_index("ix_jobs_status_id", ["status", "id"], unique=False)
         batch_op.create_index("ix_jobs_status_run_at", ["status", "run_at"], unique=False)
 
     op.create_table(
@@ -407,8 +412,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("mails", schema=None) as batch_op:
-        batch_op.create_index("ix_mails_recipient_id", ["recipient", "id"], unique=False)
+        batch_op.create_index("ix_mails_recipient_id", [sa.literal_column("lower(recipient)"), "id"], unique=False)
         batch_op.create_index("ix_mails_sent_at", ["sent_at"], unique=False)
+        batch_op.create_index("ix_mails_status_id", ["status", "id"], unique=False)
 
     op.create_table(
         "notices",
@@ -570,7 +576,15 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.create_index("ix_users_role", ["role"], unique=False)
+        batch_op.create_index(
+            "ix_users_banned",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("banned_at IS NOT NULL"),
+            sqlite_where=sa.text("banned_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_users_created_at", ["created_at"], unique=False)
+        batch_op.create_index("ix_users_role_id", ["role", "id"], unique=False)
         batch_op.create_index("uq_users_email", [sa.literal_column("lower(email)")], unique=True)
 
     op.create_table(
@@ -688,8 +702,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("invitations", schema=None) as batch_op:
         batch_op.create_index("ix_invitations_email", [sa.literal_column("lower(email)")], unique=False)
+        batch_op.create_index("ix_invitations_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_invitations_invited_by", ["invited_by"], unique=False)
-        batch_op.create_index("ix_invitations_status_expires_at", ["status", "expires_at"], unique=False)
         batch_op.create_index(
             "uq_invitations_pending",
             ["organization_id", sa.literal_column("lower(email)")],
@@ -948,6 +962,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("trial_workspaces", schema=None) as batch_op:
         batch_op.create_index("ix_trial_workspaces_status_expires_at", ["status", "expires_at"], unique=False)
+        batch_op.create_index("ix_trial_workspaces_status_id", ["status", "id"], unique=False)
         batch_op.create_index("ix_trial_workspaces_user_id_created_at", ["user_id", "created_at"], unique=False)
 
     op.create_table(
@@ -1092,13 +1107,9 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("user_agent", sa.Text(), nullable=True),
         sa.Column("impersonator_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("impersonator_session_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column(
-            "may_write",
-            sa.Boolean().with_variant(sa.Integer(), "sqlite"),
-            server_default=sa.text("true"),
-            nullable=False,
-        ),
+        sa.Column("may_write", sa.Boolean().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
@@ -1109,6 +1120,9 @@ def upgrade() -> None:
             "(impersonator_id IS NULL) = (reason IS NULL)", name=op.f("ck_sessions_impersonation_reasoned")
         ),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_sessions_expires_later")),
+        sa.CheckConstraint(
+            "impersonator_session_id IS NULL OR impersonator_id IS NOT NULL", name=op.f("ck_sessions_impersonated")
+        ),
         sa.CheckConstraint("length(method) BETWEEN 1 AND 50", name=op.f("ck_sessions_method_length")),
         sa.CheckConstraint("length(reason) BETWEEN 1 AND 500", name=op.f("ck_sessions_reason_length")),
         sa.CheckConstraint("length(token_hash) = 32", name=op.f("ck_sessions_token_hash_length")),
@@ -1116,6 +1130,12 @@ def upgrade() -> None:
         sa.CheckConstraint("may_write IN (true, false)", name=op.f("ck_sessions_may_write_flag")),
         sa.ForeignKeyConstraint(
             ["impersonator_id"], ["users.id"], name=op.f("fk_sessions_impersonator_id_users"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["impersonator_session_id"],
+            ["sessions.id"],
+            name=op.f("fk_sessions_impersonator_session_id_sessions"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["user_id", "account_id"],
@@ -1132,7 +1152,48 @@ def upgrade() -> None:
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.create_index("ix_sessions_expires_at", ["expires_at"], unique=False)
         batch_op.create_index("ix_sessions_impersonator_id", ["impersonator_id"], unique=False)
+        batch_op.create_index("ix_sessions_impersonator_session_id", ["impersonator_session_id"], unique=False)
         batch_op.create_index("ix_sessions_user_id_account_id", ["user_id", "account_id"], unique=False)
+
+    op.create_table(
+        "subscription_terms",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("subscription_external_id", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("price_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("interval", sa.Text(), nullable=True),
+        sa.Column(
+            "interval_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False
+        ),
+        sa.Column("quantity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
+        sa.CheckConstraint(
+            "interval IN ('day', 'week', 'month', 'year')", name=op.f("ck_subscription_terms_interval_known")
+        ),
+        sa.CheckConstraint("origin IN ('state', 'payment')", name=op.f("ck_subscription_terms_origin_known")),
+        sa.CheckConstraint(
+            "provider IN ('stripe', 'polar', 'lemonsqueezy', 'fake')", name=op.f("ck_subscription_terms_provider_known")
+        ),
+        sa.CheckConstraint(
+            "amount_minor >= 0 AND interval_count > 0 AND quantity >= 0",
+            name=op.f("ck_subscription_terms_amount_minor_counted"),
+        ),
+        sa.CheckConstraint("length(currency) BETWEEN 3 AND 3", name=op.f("ck_subscription_terms_currency_length")),
+        sa.CheckConstraint(
+            "length(subscription_external_id) BETWEEN 1 AND 255",
+            name=op.f("ck_subscription_terms_subscription_external_id_length"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["price_id"], ["prices.id"], name=op.f("fk_subscription_terms_price_id_prices"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("provider", "subscription_external_id", "since", name=op.f("pk_subscription_terms")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("subscription_terms", schema=None) as batch_op:
+        batch_op.create_index("ix_subscription_terms_price_id", ["price_id"], unique=False)
 
     op.create_table(
         "api_keys",
@@ -1215,6 +1276,21 @@ def upgrade() -> None:
         batch_op.create_index("ix_billing_facts_created_at", ["created_at"], unique=False)
         batch_op.create_index("ix_billing_facts_holder_id", ["holder_id"], unique=False)
 
+    op.create_table(
+        "credit_accounts",
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["holder_id"], ["holders.id"], name=op.f("fk_credit_accounts_holder_id_holders"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("holder_id", name=op.f("pk_credit_accounts")),
+        sqlite_strict=True,
+    )
     # The two tables reference each other.
     _run(
         "postgresql",
@@ -1345,6 +1421,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.create_index("ix_payments_holder_id_created_at", ["holder_id", "created_at"], unique=False)
+        batch_op.create_index("ix_payments_paid", [sa.literal_column("coalesce(paid_at, created_at)")], unique=False)
         batch_op.create_index("ix_payments_price_id", ["price_id"], unique=False)
         batch_op.create_index("ix_payments_provider_customer", ["provider", "customer"], unique=False)
         batch_op.create_index("ix_payments_provider_intent", ["provider", "intent"], unique=False)
@@ -1415,10 +1492,12 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
         batch_op.create_index("ix_subscriptions_holder_id_status", ["holder_id", "status"], unique=False)
-        batch_op.create_index("ix_subscriptions_plan", ["plan"], unique=False)
+        batch_op.create_index("ix_subscriptions_plan_id", ["plan", "id"], unique=False)
         batch_op.create_index("ix_subscriptions_price_id", ["price_id"], unique=False)
         batch_op.create_index("ix_subscriptions_provider_customer", ["provider", "customer"], unique=False)
         batch_op.create_index("ix_subscriptions_status_access_until", ["status", "access_until"], unique=False)
+        batch_op.create_index("ix_subscriptions_status_id", ["status", "id"], unique=False)
+        batch_op.create_index("ix_subscriptions_trial_ends_at", ["trial_ends_at"], unique=False)
         batch_op.create_index(
             "ix_subscriptions_unlinked",
             ["email"],
@@ -1561,6 +1640,105 @@ def upgrade() -> None:
         batch_op.create_index("ix_api_calls_holder_id_key_id_at", ["holder_id", "key_id", "at"], unique=False)
 
     op.create_table(
+        "credit_grants",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("fact", sa.Text(), nullable=False),
+        sa.Column("series", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("remaining", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("revoked", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("detail", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "reason IN ('payment', 'period', 'admin', 'gift', 'other')", name=op.f("ck_credit_grants_reason_known")
+        ),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_credit_grants_amount_counted")),
+        sa.CheckConstraint("length(fact) BETWEEN 1 AND 700", name=op.f("ck_credit_grants_fact_length")),
+        sa.CheckConstraint("remaining BETWEEN 0 AND amount", name=op.f("ck_credit_grants_remaining_within")),
+        sa.CheckConstraint("revoked BETWEEN 0 AND amount", name=op.f("ck_credit_grants_revoked_within")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"],
+            ["credit_accounts.holder_id"],
+            name=op.f("fk_credit_grants_holder_id_credit_accounts"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_grants")),
+        sa.UniqueConstraint("holder_id", "fact", name=op.f("uq_credit_grants_holder_id_fact")),
+        sa.UniqueConstraint("holder_id", "id", name=op.f("uq_credit_grants_holder_id_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("credit_grants", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_credit_grants_due",
+            ["expires_at"],
+            unique=False,
+            postgresql_where=sa.text("remaining > 0"),
+            sqlite_where=sa.text("remaining > 0"),
+        )
+        batch_op.create_index("ix_credit_grants_holder_id_remaining", ["holder_id", "remaining"], unique=False)
+        batch_op.create_index("ix_credit_grants_holder_id_series", ["holder_id", "series"], unique=False)
+
+    op.create_table(
+        "credit_reservations",
+        sa.Column("id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("amount", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("used", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("settled", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("status", sa.Text(), server_default="held", nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'settled') = (settled IS NOT NULL)", name=op.f("ck_credit_reservations_settled_known")
+        ),
+        sa.CheckConstraint(
+            "status IN ('held', 'settled', 'released', 'expired')", name=op.f("ck_credit_reservations_status_known")
+        ),
+        sa.CheckConstraint("(used IS NULL) = (settled IS NULL)", name=op.f("ck_credit_reservations_used_known")),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_credit_reservations_amount_counted")),
+        sa.CheckConstraint("length(label) BETWEEN 1 AND 200", name=op.f("ck_credit_reservations_label_length")),
+        sa.CheckConstraint("settled BETWEEN 0 AND used", name=op.f("ck_credit_reservations_settled_within")),
+        sa.ForeignKeyConstraint(
+            ["holder_id"],
+            ["credit_accounts.holder_id"],
+            name=op.f("fk_credit_reservations_holder_id_credit_accounts"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_reservations")),
+        sa.UniqueConstraint("holder_id", "id", name=op.f("uq_credit_reservations_holder_id_id")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("credit_reservations", schema=None) as batch_op:
+        batch_op.create_index("ix_credit_reservations_holder_id_status", ["holder_id", "status"], unique=False)
+        batch_op.create_index("ix_credit_reservations_status_expires_at", ["status", "expires_at"], unique=False)
+
+    op.create_table(
         "usage_notices",
         sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("meter", sa.Text(), nullable=False),
@@ -1632,6 +1810,53 @@ def upgrade() -> None:
             "ix_usage_reservations_holder_id_meter_window_start", ["holder_id", "meter", "window_start"], unique=False
         )
         batch_op.create_index("ix_usage_reservations_status_expires_at", ["status", "expires_at"], unique=False)
+
+    op.create_table(
+        "credit_entries",
+        sa.Column("holder_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("balance_after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("grant_id", sa.Uuid().with_variant(sa.Text(), "sqlite"), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("parts", postgresql.JSONB().with_variant(sa.Text(), "sqlite"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite"),
+            server_default=_now(),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(kind = 'grant' AND amount > 0) OR (kind <> 'grant' AND amount < 0)",
+            name=op.f("ck_credit_entries_amount_signed"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('grant', 'spend', 'expire', 'revoke', 'set')", name=op.f("ck_credit_entries_kind_known")
+        ),
+        sa.CheckConstraint("balance_after >= 0", name=op.f("ck_credit_entries_balance_after_counted")),
+        sa.CheckConstraint("length(label) BETWEEN 1 AND 200", name=op.f("ck_credit_entries_label_length")),
+        sa.CheckConstraint("length(reference) BETWEEN 1 AND 200", name=op.f("ck_credit_entries_reference_length")),
+        sa.CheckConstraint("number > 0", name=op.f("ck_credit_entries_number_counted")),
+        sa.ForeignKeyConstraint(
+            ["holder_id", "grant_id"],
+            ["credit_grants.holder_id", "credit_grants.id"],
+            name=op.f("fk_credit_entries_holder_id_grant_id_credit_grants"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["holder_id"],
+            ["credit_accounts.holder_id"],
+            name=op.f("fk_credit_entries_holder_id_credit_accounts"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("holder_id", "number", name=op.f("pk_credit_entries")),
+        sa.UniqueConstraint("holder_id", "reference", name=op.f("uq_credit_entries_holder_id_reference")),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("credit_entries", schema=None) as batch_op:
+        batch_op.create_index("ix_credit_entries_holder_id_grant_id", ["holder_id", "grant_id"], unique=False)
 
     _run(
         "postgresql",
@@ -2103,7 +2328,7 @@ def upgrade() -> None:
         "ALTER TABLE sessions ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE sessions FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON sessions FROM PUBLIC, anon, authenticated, service_role",
-        "GRANT SELECT (id, user_id, account_id, method, expires_at, authenticated_at, last_seen_at, address, user_agent, created_at) ON sessions TO authenticated",
+        "GRANT SELECT (id, user_id, account_id, method, expires_at, authenticated_at, last_seen_at, address, user_agent, created_at, impersonator_id, reason) ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_select ON sessions FOR SELECT TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
         "GRANT DELETE ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_delete ON sessions FOR DELETE TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
@@ -2115,6 +2340,20 @@ def upgrade() -> None:
         "CREATE POLICY sessions_service_role_update ON sessions FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
         "GRANT DELETE ON sessions TO service_role",
         "CREATE POLICY sessions_service_role_delete ON sessions FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE subscription_terms ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE subscription_terms FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON subscription_terms FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_select ON subscription_terms FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_insert ON subscription_terms FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_update ON subscription_terms FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON subscription_terms TO service_role",
+        "CREATE POLICY subscription_terms_service_role_delete ON subscription_terms FOR DELETE TO service_role USING (true)",
     )
     _run(
         "postgresql",
@@ -2150,6 +2389,22 @@ def upgrade() -> None:
         "CREATE POLICY billing_facts_service_role_update ON billing_facts FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
         "GRANT DELETE ON billing_facts TO service_role",
         "CREATE POLICY billing_facts_service_role_delete ON billing_facts FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "postgresql",
+        "ALTER TABLE credit_accounts ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE credit_accounts FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON credit_accounts FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON credit_accounts TO authenticated",
+        "CREATE POLICY credit_accounts_authenticated_select ON credit_accounts FOR SELECT TO authenticated USING (credit_accounts.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
+        "GRANT SELECT ON credit_accounts TO service_role",
+        "CREATE POLICY credit_accounts_service_role_select ON credit_accounts FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON credit_accounts TO service_role",
+        "CREATE POLICY credit_accounts_service_role_insert ON credit_accounts FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON credit_accounts TO service_role",
+        "CREATE POLICY credit_accounts_service_role_update ON credit_accounts FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON credit_accounts TO service_role",
+        "CREATE POLICY credit_accounts_service_role_delete ON credit_accounts FOR DELETE TO service_role USING (true)",
     )
     _run(
         "postgresql",
@@ -2307,6 +2562,48 @@ def upgrade() -> None:
     )
     _run(
         "postgresql",
+        "CREATE TRIGGER credit_grants_touch BEFORE UPDATE ON credit_grants FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE credit_grants ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE credit_grants FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON credit_grants FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON credit_grants TO authenticated",
+        "CREATE POLICY credit_grants_authenticated_select ON credit_grants FOR SELECT TO authenticated USING (credit_grants.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
+        "GRANT SELECT ON credit_grants TO service_role",
+        "CREATE POLICY credit_grants_service_role_select ON credit_grants FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON credit_grants TO service_role",
+        "CREATE POLICY credit_grants_service_role_insert ON credit_grants FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON credit_grants TO service_role",
+        "CREATE POLICY credit_grants_service_role_update ON credit_grants FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON credit_grants TO service_role",
+        "CREATE POLICY credit_grants_service_role_delete ON credit_grants FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER credit_grants_touch AFTER UPDATE ON credit_grants FOR EACH ROW BEGIN UPDATE credit_grants SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
+        "CREATE TRIGGER credit_reservations_touch BEFORE UPDATE ON credit_reservations FOR EACH ROW EXECUTE FUNCTION tenantry.touch()",
+        "ALTER TABLE credit_reservations ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE credit_reservations FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON credit_reservations FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON credit_reservations TO authenticated",
+        "CREATE POLICY credit_reservations_authenticated_select ON credit_reservations FOR SELECT TO authenticated USING (credit_reservations.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
+        "GRANT SELECT ON credit_reservations TO service_role",
+        "CREATE POLICY credit_reservations_service_role_select ON credit_reservations FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON credit_reservations TO service_role",
+        "CREATE POLICY credit_reservations_service_role_insert ON credit_reservations FOR INSERT TO service_role WITH CHECK (true)",
+        "GRANT UPDATE ON credit_reservations TO service_role",
+        "CREATE POLICY credit_reservations_service_role_update ON credit_reservations FOR UPDATE TO service_role USING (true) WITH CHECK (true)",
+        "GRANT DELETE ON credit_reservations TO service_role",
+        "CREATE POLICY credit_reservations_service_role_delete ON credit_reservations FOR DELETE TO service_role USING (true)",
+    )
+    _run(
+        "sqlite",
+        "CREATE TRIGGER credit_reservations_touch AFTER UPDATE ON credit_reservations FOR EACH ROW BEGIN UPDATE credit_reservations SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
+    )
+    _run(
+        "postgresql",
         "ALTER TABLE usage_notices ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE usage_notices FORCE ROW LEVEL SECURITY",
         "REVOKE ALL ON usage_notices FROM PUBLIC, anon, authenticated, service_role",
@@ -2342,16 +2639,45 @@ def upgrade() -> None:
         "sqlite",
         "CREATE TRIGGER usage_reservations_touch AFTER UPDATE ON usage_reservations FOR EACH ROW BEGIN UPDATE usage_reservations SET created_at = OLD.created_at, updated_at = tenantry_now() WHERE id = NEW.id; END",
     )
+    _run(
+        "postgresql",
+        "ALTER TABLE credit_entries ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE credit_entries FORCE ROW LEVEL SECURITY",
+        "REVOKE ALL ON credit_entries FROM PUBLIC, anon, authenticated, service_role",
+        "GRANT SELECT ON credit_entries TO authenticated",
+        "CREATE POLICY credit_entries_authenticated_select ON credit_entries FOR SELECT TO authenticated USING (credit_entries.holder_id IN (SELECT holders.id FROM holders WHERE holders.owner_id = (select tenantry.uid()) OR (holders.organization_id = ANY ((select tenantry.organization_ids())::uuid[]))))",
+        "GRANT SELECT ON credit_entries TO service_role",
+        "CREATE POLICY credit_entries_service_role_select ON credit_entries FOR SELECT TO service_role USING (true)",
+        "GRANT INSERT ON credit_entries TO service_role",
+        "CREATE POLICY credit_entries_service_role_insert ON credit_entries FOR INSERT TO service_role WITH CHECK (true)",
+    )
 
 
 def downgrade() -> None:
     _run("postgresql", "ALTER TABLE organizations DROP CONSTRAINT fk_organizations_owner")
+    with op.batch_alter_table("credit_entries", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_entries_holder_id_grant_id")
+
+    op.drop_table("credit_entries")
     with op.batch_alter_table("usage_reservations", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_reservations_status_expires_at")
         batch_op.drop_index("ix_usage_reservations_holder_id_meter_window_start")
 
     op.drop_table("usage_reservations")
     op.drop_table("usage_notices")
+    with op.batch_alter_table("credit_reservations", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_reservations_status_expires_at")
+        batch_op.drop_index("ix_credit_reservations_holder_id_status")
+
+    op.drop_table("credit_reservations")
+    with op.batch_alter_table("credit_grants", schema=None) as batch_op:
+        batch_op.drop_index("ix_credit_grants_holder_id_series")
+        batch_op.drop_index("ix_credit_grants_holder_id_remaining")
+        batch_op.drop_index(
+            "ix_credit_grants_due", postgresql_where=sa.text("remaining > 0"), sqlite_where=sa.text("remaining > 0")
+        )
+
+    op.drop_table("credit_grants")
     with op.batch_alter_table("api_calls", schema=None) as batch_op:
         batch_op.drop_index("ix_api_calls_holder_id_key_id_at")
 
@@ -2377,10 +2703,12 @@ def downgrade() -> None:
             postgresql_where=sa.text("holder_id IS NULL"),
             sqlite_where=sa.text("holder_id IS NULL"),
         )
+        batch_op.drop_index("ix_subscriptions_trial_ends_at")
+        batch_op.drop_index("ix_subscriptions_status_id")
         batch_op.drop_index("ix_subscriptions_status_access_until")
         batch_op.drop_index("ix_subscriptions_provider_customer")
         batch_op.drop_index("ix_subscriptions_price_id")
-        batch_op.drop_index("ix_subscriptions_plan")
+        batch_op.drop_index("ix_subscriptions_plan_id")
         batch_op.drop_index("ix_subscriptions_holder_id_status")
 
     op.drop_table("subscriptions")
@@ -2389,6 +2717,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_payments_provider_intent")
         batch_op.drop_index("ix_payments_provider_customer")
         batch_op.drop_index("ix_payments_price_id")
+        batch_op.drop_index("ix_payments_paid")
         batch_op.drop_index("ix_payments_holder_id_created_at")
 
     op.drop_table("payments")
@@ -2398,6 +2727,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_current_organizations_organization_id_user_id")
 
     op.drop_table("current_organizations")
+    op.drop_table("credit_accounts")
     with op.batch_alter_table("billing_facts", schema=None) as batch_op:
         batch_op.drop_index("ix_billing_facts_holder_id")
         batch_op.drop_index("ix_billing_facts_created_at")
@@ -2411,8 +2741,13 @@ def downgrade() -> None:
         batch_op.drop_index("ix_api_keys_holder_id_created_at")
 
     op.drop_table("api_keys")
+    with op.batch_alter_table("subscription_terms", schema=None) as batch_op:
+        batch_op.drop_index("ix_subscription_terms_price_id")
+
+    op.drop_table("subscription_terms")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index("ix_sessions_user_id_account_id")
+        batch_op.drop_index("ix_sessions_impersonator_session_id")
         batch_op.drop_index("ix_sessions_impersonator_id")
         batch_op.drop_index("ix_sessions_expires_at")
 
@@ -2437,6 +2772,7 @@ def downgrade() -> None:
     op.drop_table("verification_tokens")
     with op.batch_alter_table("trial_workspaces", schema=None) as batch_op:
         batch_op.drop_index("ix_trial_workspaces_user_id_created_at")
+        batch_op.drop_index("ix_trial_workspaces_status_id")
         batch_op.drop_index("ix_trial_workspaces_status_expires_at")
 
     op.drop_table("trial_workspaces")
@@ -2462,8 +2798,8 @@ def downgrade() -> None:
             postgresql_where=sa.text("status = 'pending'"),
             sqlite_where=sa.text("status = 'pending'"),
         )
-        batch_op.drop_index("ix_invitations_status_expires_at")
         batch_op.drop_index("ix_invitations_invited_by")
+        batch_op.drop_index("ix_invitations_expires_at")
         batch_op.drop_index("ix_invitations_email")
 
     op.drop_table("invitations")
@@ -2474,7 +2810,13 @@ def downgrade() -> None:
     op.drop_table("accounts")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index("uq_users_email")
-        batch_op.drop_index("ix_users_role")
+        batch_op.drop_index("ix_users_role_id")
+        batch_op.drop_index("ix_users_created_at")
+        batch_op.drop_index(
+            "ix_users_banned",
+            postgresql_where=sa.text("banned_at IS NOT NULL"),
+            sqlite_where=sa.text("banned_at IS NOT NULL"),
+        )
 
     op.drop_table("users")
     op.drop_table("products")
@@ -2488,12 +2830,15 @@ def downgrade() -> None:
 
     op.drop_table("notices")
     with op.batch_alter_table("mails", schema=None) as batch_op:
+        batch_op.drop_index("ix_mails_status_id")
         batch_op.drop_index("ix_mails_sent_at")
         batch_op.drop_index("ix_mails_recipient_id")
 
     op.drop_table("mails")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_status_run_at")
+        batch_op.drop_index("ix_jobs_status_id")
+        batch_op.drop_index("ix_jobs_name_id")
         batch_op.drop_index("ix_jobs_finished_at")
 
     op.drop_table("jobs")
@@ -2506,14 +2851,17 @@ def downgrade() -> None:
 
     op.drop_table("billing_locks")
     with op.batch_alter_table("billing_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_billing_events_status_id")
         batch_op.drop_index("ix_billing_events_status_due_at")
         batch_op.drop_index("ix_billing_events_received_at")
         batch_op.drop_index("ix_billing_events_provider_object")
 
     op.drop_table("billing_events")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
-        batch_op.drop_index("ix_audit_log_subject_id_id")
-        batch_op.drop_index("ix_audit_log_actor_id_id")
+        batch_op.drop_index("ix_audit_log_subject_id_created_at_id")
+        batch_op.drop_index("ix_audit_log_created_at_id")
+        batch_op.drop_index("ix_audit_log_actor_id_created_at_id")
+        batch_op.drop_index("ix_audit_log_action_created_at_id")
 
     op.drop_table("audit_log")
     with op.batch_alter_table("attempts", schema=None) as batch_op:

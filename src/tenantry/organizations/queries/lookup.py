@@ -14,13 +14,14 @@ from tenantry.identity.models import Sessions
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, statement
 
-from ..models import CurrentOrganizations, Memberships
+from ..models import CurrentOrganizations, Memberships, Organizations
 
 
 class Belonging(msgspec.Struct, frozen=True):
     """A membership, as the session knows it; `holder` is the organization's, where organizations are billed."""
 
     organization_id: UUID
+    name: str
     role: str
     chosen_at: datetime
     is_current: bool
@@ -37,7 +38,8 @@ class SessionRow(msgspec.Struct, frozen=True):
 
 _OWN = WIDTH + len(HOLDER)
 _MEMBERSHIP = (
-    Memberships.organization_id, Memberships.role, Memberships.chosen_at, CurrentOrganizations.session_id.label("now"),
+    Memberships.organization_id, Organizations.name.label("organization_name"), Memberships.role, Memberships.chosen_at,
+    CurrentOrganizations.session_id.label("now"),
 )  # fmt: skip
 _theirs = aliased(Holders)
 _THEIRS = (
@@ -48,17 +50,18 @@ _THEIRS = (
 
 def _row(*values: Any) -> SessionRow:
     session, own = LiveSession(*values[:WIDTH]), Holder(*values[WIDTH:_OWN])
-    organization, role, chosen_at, now, *holder = values[_OWN:]
+    organization, name, role, chosen_at, now, *holder = values[_OWN:]
     if organization is None:
         return SessionRow(session, own, None)
     held = Holder(*holder) if holder and holder[0] is not None else None
-    return SessionRow(session, own, Belonging(organization, role, chosen_at, now is not None, held))
+    return SessionRow(session, own, Belonging(organization, name, role, chosen_at, now is not None, held))
 
 
 def _with_memberships(*more: Any) -> Select[Any]:
     return (
         with_own_holder(*_MEMBERSHIP, *more)
         .outerjoin(Memberships, Memberships.user_id == Sessions.user_id)
+        .outerjoin(Organizations, Organizations.id == Memberships.organization_id)
         .outerjoin(
             CurrentOrganizations,
             and_(

@@ -5,7 +5,7 @@ No money moves. What it tells the application it can also repeat, hold back, shu
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from .billing_changes import cancel, fail_payments
 from .billing_events import Postman, Sent, Waiting
 from .billing_pages import Pages
 from .billing_shop import Shop
-from .billing_state import Payment, Subscription, Told, read_books
+from .billing_state import Interval, Payment, Subscription, Told, read_books
 from .billing_terms import catalogue_of
 from .billing_time import happen, let_pass
 from .server import StandIn
@@ -86,10 +86,24 @@ class BillingStandIn(StandIn):
         self._api.page_size = size
 
     def pay(self, address: str, *, is_declined: bool = False) -> str:
-        """Pay on a checkout page; answers the subscription's id. Raises `Refused`."""
+        """Pay on a checkout page; answers the id of the subscription, or of what was paid once. Raises `Refused`."""
         with self._shop.turn():
-            made = self._shop.pay(self._shop.books.checkouts[address.rsplit("/", 1)[-1]], is_declined=is_declined)
-            return made.id if made else ""
+            checkout = self._shop.books.checkouts[address.rsplit("/", 1)[-1]]
+            made = self._shop.pay(checkout, is_declined=is_declined)
+            return made.id if made else checkout.payment or ""
+
+    def sell(
+        self,
+        name: str,
+        amount: int,
+        *,
+        interval: Interval | None = None,
+        currency: str = "USD",
+        details: Mapping[str, str] | None = None,
+    ) -> str:
+        """Sell a product that nobody declared, without an interval paid once; answers its price's id."""
+        with self._shop.turn():
+            return self._shop.sell(name, amount, interval=interval, currency=currency, details=dict(details or {})).id
 
     def fail_payments(self, subscription: str, count: int = 1) -> None:
         """The next `count` payments of it fail."""

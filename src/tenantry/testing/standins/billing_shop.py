@@ -1,5 +1,6 @@
 """What can be done at the stand-in payment provider, by people, programs and time. No HTTP here."""
 
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -14,11 +15,13 @@ from .billing_state import (
     Books,
     Checkout,
     Customer,
+    Interval,
     Item,
     Kind,
     Payment,
     Portal,
     Price,
+    Product,
     Subscription,
     Told,
     keep_books,
@@ -101,6 +104,18 @@ class Shop:
         self.books.customers[made.id] = made
         self.tell("customer.created", "customer", made)
         return made
+
+    def sell(
+        self, name: str, amount: int, *, interval: Interval | None, currency: str, details: dict[str, str]
+    ) -> Price:
+        """A product with one price, made here and declared nowhere."""
+        word = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        product = Product(id=f"prod_{word}", name=name, details=details)
+        price = Price(id=f"price_{word}", product=product.id, amount=amount, currency=currency, interval=interval)
+        self.books.products[product.id], self.books.prices[price.id] = product, price
+        self.tell("product.created", "product", product)
+        self.tell("price.created", "price", price)
+        return price
 
     def checkout(self, wanted: Checkout) -> Checkout:
         """Open a page to pay on."""

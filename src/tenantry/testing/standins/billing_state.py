@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Kind: TypeAlias = Literal["product", "price", "customer", "subscription", "payment"]
+Interval: TypeAlias = Literal["day", "week", "month", "year"]
 ENDED = frozenset({"canceled", "expired"})
 
 
@@ -29,7 +30,7 @@ class Price(msgspec.Struct, kw_only=True):
     lookup: str | None = None
     amount: int
     currency: str = "USD"
-    interval: Literal["day", "week", "month", "year"] | None = None
+    interval: Interval | None = None
     interval_count: int = 1
     is_active: bool = True
     details: dict[str, str] = {}

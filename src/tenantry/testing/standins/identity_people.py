@@ -35,4 +35,5 @@ PEOPLE = (
     Person(id="grace", given_name="Grace", family_name="Hopper", email="grace@example.com"),
     Person(id="alan", given_name="Alan", family_name="Turing", email="alan@example.com"),
     Person(id="mallory", given_name="Mallory", family_name="Moss", email="mallory@example.com", email_verified=False),
+    Person(id="margaret", given_name="Margaret", family_name="Hamilton", email="operator@example.com"),
 )

@@ -24,7 +24,7 @@ def polar_id(name: str) -> str:
 
 
 class PolarWorld(Seller):
-    """`kept` are its objects by kind and id, `ids` those of the events told."""
+    """`kept` are its objects by kind and id, `ids` those of the events told. What ends with `once` is paid once."""
 
     def __init__(self, prices: Mapping[str, int], secret: str, now: Callable[[], datetime]) -> None:
         acts: dict[str, Callable[..., _Object]] = {
@@ -88,6 +88,7 @@ class PolarWorld(Seller):
         return {"product_id": product, "prices": prices, "amount": prices[0]["price_amount"]}
 
     def _product(self, word: str, cents: int) -> _Object:
+        renews = not word.endswith("once")
         price = {
             "id": polar_id(f"price:{word}"),
             "amount_type": "fixed",
@@ -95,16 +96,16 @@ class PolarWorld(Seller):
             "price_currency": "usd",
             "is_archived": False,
             "product_id": polar_id(word),
-            "type": "recurring",
+            "type": "recurring" if renews else "one_time",
         }
         return self.new(
             polar_id(word),
             name=word.partition("_")[0].title(),
             description=None,
             is_archived=False,
-            is_recurring=True,
-            recurring_interval="month",
-            recurring_interval_count=1,
+            is_recurring=renews,
+            recurring_interval="month" if renews else None,
+            recurring_interval_count=1 if renews else None,
             metadata={"lookup": word},
             prices=[price],
         )
@@ -141,6 +142,10 @@ class PolarWorld(Seller):
             raise ValueError("this checkout is not open")
         page["status"] = "succeeded"
         product, trial = self.kept["products"][page["products"][0]], page.get("trial_interval_count", 0)
+        if not product["is_recurring"]:
+            bought = {"customer_id": page["customer_id"], "product_id": product["id"], "prices": product["prices"]}
+            bought |= {"id": None, "metadata": page.get("metadata", {})}
+            return {"order": self._order(bought, "purchase", product["prices"][0]["price_amount"])["id"]}
         began = self.now()
         ends = began + timedelta(days=trial or 30)
         subscription = self.new(

@@ -1,0 +1,65 @@
+"""Trial workspaces of everybody."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import and_, or_, select
+
+from tenantry.identity.models import Users
+from tenantry.kernel.database import param
+from tenantry.kernel.listing import Listing
+from tenantry.kernel.sql import folded, now
+from tenantry.trials.models import TrialWorkspaces
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """A trial workspace with its owner, as it stood `at` that time of the database's."""
+
+    id: UUID
+    user_id: UUID
+    owner: str
+    name: str
+    slug: str
+    tier: str
+    status: str
+    expires_at: datetime
+    expired_at: datetime | None
+    converted_at: datetime | None
+    cancelled_at: datetime | None
+    extensions: int
+    created_at: datetime
+    at: datetime
+
+    @property
+    def state(self) -> str:
+        """The status, and "expired" where the time is over and nobody has written that down yet."""
+        return "expired" if self.status == "active" and self.expires_at <= self.at else self.status
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended, in whatever way; None while it is active."""
+        return self.expires_at if self.state == "expired" else self.converted_at or self.cancelled_at
+
+
+STATES = ("active", "expired", "converted", "cancelled")
+_LABELLED = {"owner": Users.email.label("owner"), "at": now().label("at")}
+_COLUMNS = [
+    _LABELLED[name] if name in _LABELLED else TrialWorkspaces.__table__.c[name] for name in Trial.__struct_fields__
+]
+_is_over = TrialWorkspaces.expires_at <= now()
+_owner_of = select(Users.id).where(folded(Users.email) == folded(param("owner")))
+
+TRIALS = Listing(
+    select(*_COLUMNS).join(Users, Users.id == TrialWorkspaces.user_id),
+    Trial,
+    id=TrialWorkspaces.id,
+    filters={
+        "active": and_(TrialWorkspaces.status == "active", TrialWorkspaces.expires_at > now()),
+        "expired": or_(TrialWorkspaces.status == "expired", and_(TrialWorkspaces.status == "active", _is_over)),
+        "converted": TrialWorkspaces.status == "converted",
+        "cancelled": TrialWorkspaces.status == "cancelled",
+        "owner": TrialWorkspaces.user_id == _owner_of.scalar_subquery(),
+    },
+)
+"""Trials by their state, each a filter of its own ({}), and by `owner`, an address."""

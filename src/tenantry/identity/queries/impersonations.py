@@ -1,0 +1,93 @@
+"""The sessions in which an operator looks through somebody's eyes."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import case, insert, select, update
+from sqlalchemy.orm import aliased
+
+from tenantry.kernel.database import Unit, param, statement
+from tenantry.kernel.database.types import Id, Whole
+from tenantry.kernel.sql import now, plus
+
+from ..models import Sessions, Users
+
+
+class Impersonation(msgspec.Struct, frozen=True):
+    """A look through somebody's eyes: the session, whose eyes, and the operator's."""
+
+    id: UUID
+    user_id: UUID
+    impersonator_id: UUID
+
+
+class Looking(msgspec.Struct, frozen=True):
+    """The operator of a live one, as they know themselves."""
+
+    email: str
+    name: str | None
+
+
+_own = aliased(Sessions)
+_lasting = plus(now(), param("seconds", Whole()))
+# Never longer than the operator's own session, to which it goes back.
+_ends = (
+    select(case((_own.expires_at < _lasting, _own.expires_at), else_=_lasting))
+    .where(_own.id == param("impersonator_session_id", Id()))
+    .scalar_subquery()
+)
+_GIVEN = (
+    "id", "user_id", "method", "token_hash", "address", "user_agent", "impersonator_id", "impersonator_session_id",
+    "reason", "may_write",
+)  # fmt: skip
+_add = statement(
+    insert(Sessions)
+    .values(**{name: param(name) for name in _GIVEN}, expires_at=_ends, last_seen_at=now())
+    .returning(Sessions.expires_at)
+)
+_this = Sessions.__table__.c
+_a_moment_later = plus(_this.created_at, param("moment", Whole()))
+_still_open = Sessions.impersonator_session_id.is_not(None)
+_ended = update(Sessions).values(
+    impersonator_session_id=None,
+    # A row ends after it began, also where somebody was faster than the clock.
+    expires_at=case((now() > _a_moment_later, now()), else_=_a_moment_later),
+)
+_ENDED = (Sessions.id, Sessions.user_id, Sessions.impersonator_id)
+_end, _end_by, _end_of = (
+    statement(_ended.where(_still_open, which).returning(*_ENDED), Impersonation)
+    for which in (
+        Sessions.id == param("session"),
+        Sessions.impersonator_id == param("operator"),
+        Sessions.user_id == param("user"),
+    )
+)
+_operator = statement(select(Users.email, Users.name).where(Users.id == param("user")), Looking)
+
+
+async def begin(db: Unit, *, seconds: int, **given: Any) -> datetime:
+    """Write one, which lasts so long, and at most as long as the operator's session; answers until when."""
+    found: datetime = await db.one(_add, seconds=seconds, **given)
+    return found
+
+
+async def end(db: Unit, session: UUID) -> list[Impersonation]:
+    """End the one of that id: its row stays, and opens nothing any more."""
+    return await db.rows(_end, session=session, moment=1)
+
+
+async def end_by(db: Unit, operator: UUID) -> list[Impersonation]:
+    """The same for all of an operator's."""
+    return await db.rows(_end_by, operator=operator, moment=1)
+
+
+async def end_of(db: Unit, user: UUID) -> list[Impersonation]:
+    """The same for all that look through one person's eyes."""
+    return await db.rows(_end_of, user=user, moment=1)
+
+
+async def operator(db: Unit, user: UUID) -> Looking | None:
+    """Who an operator is."""
+    return await db.one_or_none(_operator, user=user)

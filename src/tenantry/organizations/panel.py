@@ -1,0 +1,19 @@
+"""What the dashboard says of organizations: that an invitation waits."""
+
+from typing import Any
+
+from fastapi import Request
+
+from tenantry.kernel import Context
+from tenantry.kernel.module import Panel
+
+from .looking import invitations_for
+
+WAITING_MAX = 5
+
+
+async def _waiting(ctx: Context, _request: Request) -> dict[str, Any]:
+    return {"waiting": await invitations_for(ctx, limit=WAITING_MAX)}
+
+
+PANEL = Panel("invitations", "organizations/panel.html", _waiting, order=1)

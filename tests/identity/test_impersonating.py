@@ -1,0 +1,187 @@
+"""Point 4: an operator looks through a person's eyes: read-only unless said, for an hour, and everybody can see it."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from fastapi import APIRouter, Request, Response
+
+from identity.operator_steps import entries, known
+from tenantry.identity import operating
+from tenantry.identity.impersonating import look_through
+from tenantry.kernel import Module, Open, new_id
+from tenantry.kernel.audit import audit
+
+WHY = "a question about the invoice"
+LOCKED = [
+    ("PATCH", "/v1/me"),
+    ("DELETE", "/v1/me/sessions?current=true"),
+    ("POST", "/v1/auth/confirm"),
+    ("POST", "/auth/confirm/mail"),
+    ("POST", "/settings/profile"),
+    ("POST", "/settings/second-factor/app"),
+    ("POST", "/settings/password"),
+    ("POST", "/settings/accounts/demo/connect"),
+    ("POST", "/v1/keys"),
+    ("POST", "/trials/x/keys"),
+    ("POST", "/v1/checkout"),
+    ("POST", "/billing/checkout"),
+    ("POST", "/admin/users/x/impersonate"),
+]
+router = APIRouter()
+
+
+@router.post("/look/{user_id}")
+async def look(request: Request, ctx: Open, user_id: UUID, reason: str = WHY, *, may_write: bool = False) -> Response:
+    """What a page of operators does."""
+    return await look_through(request, ctx, user_id, reason=reason, may_write=may_write)
+
+
+@router.post("/work")
+async def work(ctx: Open) -> dict[str, str]:
+    """Something that a person may do, and nobody closes to operators."""
+    async with ctx.unit() as working:
+        await audit(working, "work.done", subject=("user", ctx.user_id))
+    return {"user": str(ctx.user_id)}
+
+
+# What other rooms have, which this product does without.
+for path in ("/v1/keys", "/trials/x/keys", "/v1/checkout", "/billing/checkout", "/admin/users/x/impersonate"):
+    router.add_api_route(path, work, methods=["POST"])
+
+
+@pytest.fixture
+async def team(start, product_of):
+    """The kit; Ada, an operator, and Grace; both browsers and ids."""
+    kit = await start(
+        product_of(modules=[Module("looking", routers=[router])], session_lifetime=timedelta(hours=4), sliding=True)
+    )
+    (ada, ada_id), (grace, grace_id) = await known(kit, "ada", "grace")
+    await operating.set_role(kit.system, ada_id, "ADMIN", reason="the first")
+    return kit, ada, ada_id, grace, grace_id
+
+
+async def name_of(browser):
+    answer = await browser.get("/v1/me")
+    return answer.json().get("email", "").partition("@")[0] or answer.status_code
+
+
+async def codes(browser, doors):
+    return {(await browser.request(method, path, json={})).json()["code"] for method, path in doors}
+
+
+async def test_point_4_a_look_through_somebodys_eyes_from_its_beginning_to_its_end(team):
+    kit, ada, ada_id, grace, grace_id = team
+    begun = await ada.post(f"/look/{grace_id}")
+    assert (begun.status_code, begun.headers["location"]) == (303, "/dashboard")
+    assert await name_of(ada) == "grace"
+    # Every page says so, also the public ones; nothing is changed, nor proven in her name.
+    for path in ("/dashboard", "/settings", "/pricing"):
+        page = (await ada.get(path)).text
+        assert "Ada Lovelace sees this as Grace Hopper does." in page
+        assert "You may look, and change nothing." in page
+        assert 'action="/auth/impersonation/end"' in page
+    assert await codes(ada, [*LOCKED, ("POST", "/work"), ("POST", f"/look/{ada_id}")]) == {"identity.read_only"}
+    assert (await ada.get("/v1/auth/confirm")).json()["confirmed_until"] is None
+    assert (await ada.get("/settings/password")).status_code != 200
+    # Its person sees it while it goes on and afterwards, and who looked does not count as them.
+    session = (await grace.get("/v1/me/sessions")).json()["items"][0]
+    assert (session["operator_reason"], session["method"]) == (WHY, "operator")
+    page = (await grace.get("/settings")).text
+    assert "An operator looked in" in page
+    assert WHY in page
+    assert "sees this as" not in page
+    ended = await ada.post("/auth/impersonation/end")
+    assert (ended.status_code, ended.headers["location"]) == (303, "/admin")
+    assert "operator" not in ada.cookies
+    assert await name_of(ada) == "ada"
+    assert (await grace.get("/v1/me/sessions")).json()["items"][0]["operator_reason"] == WHY
+    await kit.move(seconds=2)
+    assert "Ended" in (await grace.get("/settings")).text
+    assert await entries(kit, "impersonation.began") == [("user", ada_id, WHY, None)]
+    assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)]
+    # A second end, also of nobody's, does nothing.
+    assert (await ada.post("/auth/impersonation/end")).headers["location"] == "/admin"
+    assert await name_of(ada) == "ada"
+    assert (await (await kit.client()).post("/auth/impersonation/end")).headers["location"] == "/admin"
+
+
+async def test_point_4_it_lasts_an_hour_never_slides_and_goes_back(team):
+    kit, ada, _, _, grace_id = team
+    await ada.post(f"/look/{grace_id}")
+    for _ in range(5):
+        await kit.move(minutes=10)
+        assert await name_of(ada) == "grace"
+    await kit.move(minutes=10)
+    assert await name_of(ada) == 401
+    back = await ada.get("/signin")
+    assert (back.status_code, back.headers["location"]) == (303, "/admin")
+    assert await name_of(ada) == "ada"
+
+
+async def test_point_4_some_things_stay_closed_whatever_was_allowed(team):
+    kit, ada, ada_id, _, grace_id = team
+    assert (await ada.post(f"/look/{grace_id}?may_write=true")).status_code == 303
+    assert "written down" in (await ada.get("/dashboard")).text
+    assert (await ada.post("/work")).json() == {"user": str(grace_id)}
+    assert await codes(ada, LOCKED) == {"identity.closed_to_operators"}
+    assert (await ada.post(f"/look/{ada_id}")).json()["code"] == "request.forbidden"
+    # What is written down names both.
+    assert await entries(kit, "work.done") == [("user", grace_id, None, ada_id)]
+    # To sign out is to be signed out.
+    assert (await ada.post("/auth/signout")).status_code == 303
+    assert await name_of(ada) == 401
+    assert (await ada.get("/signin")).status_code == 200
+
+
+async def test_point_4_who_may_and_through_whose_eyes(team):
+    kit, ada, ada_id, grace, grace_id = team
+    alan, alan_id = (await known(kit, "alan"))[0]
+    assert (await grace.post(f"/look/{alan_id}")).status_code == 403
+    assert (await (await kit.client()).post(f"/look/{alan_id}")).status_code in {401, 403}
+    await operating.ban(kit.system, alan_id, reason="spam")
+    refused = [
+        (ada_id, WHY, "identity.impersonation_refused"),
+        (alan_id, WHY, "identity.impersonation_refused"),
+        (new_id(), WHY, "identity.user_not_found"),
+        (grace_id, " ", "identity.reason_missing"),
+    ]
+    for user, why, code in refused:
+        assert (await ada.post(f"/look/{user}", params={"reason": why})).json()["code"] == code
+    await operating.set_role(kit.system, grace_id, "ADMIN", reason="a second")
+    assert (await ada.post(f"/look/{grace_id}")).json()["code"] == "identity.impersonation_refused"
+    await operating.set_role(kit.system, grace_id, "USER", reason="no more")
+    await kit.move(minutes=11)
+    assert (await ada.post(f"/look/{grace_id}")).json()["code"] == "identity.confirmation_needed"
+    assert await name_of(ada) == "ada"
+    assert alan.cookies
+
+
+@pytest.mark.parametrize("what", ["demoted", "banned", "signed out", "person banned", "person an operator", "revoked"])
+async def test_point_4_what_takes_the_operator_or_the_person_away_ends_it_at_once(team, what):
+    kit, ada, ada_id, grace, grace_id = team
+    own = {"Authorization": f"Bearer {ada.cookies['session']}"}
+    await operating.appoint(kit.system, "alan@example.com", reason="a second")
+    await ada.post(f"/look/{grace_id}")
+    assert await name_of(ada) == "grace"
+    match what:
+        case "demoted":
+            await operating.set_role(kit.system, ada_id, "USER", reason="left")
+            # Made one again, what had begun before stays ended.
+            await operating.set_role(kit.system, ada_id, "ADMIN", reason="back")
+        case "banned":
+            await operating.ban(kit.system, ada_id, reason="a leak", until=kit.clock.now() + timedelta(seconds=1))
+            await kit.move(seconds=2)
+        case "signed out":
+            apart = await kit.client()
+            assert (await apart.post("/v1/auth/sign-out", headers=own)).status_code == 204
+        case "person banned":
+            await operating.ban(kit.system, grace_id, reason="spam")
+        case "person an operator":
+            await operating.set_role(kit.system, grace_id, "ADMIN", reason="a third")
+        case "revoked":
+            (theirs,) = [
+                one for one in (await grace.get("/v1/me/sessions")).json()["items"] if one["operator_reason"] == WHY
+            ]
+            assert (await grace.delete(f"/v1/me/sessions/{theirs['id']}")).status_code == 204
+    assert await name_of(ada) == 401
