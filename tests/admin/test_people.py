@@ -7,9 +7,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, select
 
-from admin.acting import link, links, team_of
+from admin.acting import Office, link, links, team_of
+from billing.conftest import paid_product
 from billing.truth import subscription_of
+from tenantry import Credits, Google, Product
 from tenantry.admin.queries import users
+from tenantry.holders.organizations import by_organization, open_for_organization
 from tenantry.identity.models import Sessions, Users
 from tenantry.kernel import new_id
 from tenantry.kernel.database import statement
@@ -106,6 +109,27 @@ async def test_a_person_whole_and_no_secret(office, grace):
     for path in paths:
         text = await office.see(path)
         assert not [one for one in (secret, *cookies, *hashes) if one in text], path
+
+
+async def test_an_organization_that_is_billed_is_given_a_plan_and_credits(start):
+    plans = paid_product().plans
+    kit = await start(Product("Acme", sign_in=[Google()], plans=plans, billed="organization", credits=Credits()))
+    office = await Office.open(kit, None)
+    team = UUID(await team_of(office, office.operator))
+    async with kit.system.service() as ctx:
+        held = await by_organization(ctx, team) or await open_for_organization(ctx, team)
+    path = f"/admin/organizations/{team}"
+    assert links(await office.see("/admin/organizations", plan="free"), path) == [path]
+    assert "The plan was given." in await done(office, f"{path}/plan", plan="pro")
+    assert "plan" in await act(office, f"{path}/plan", 422, plan="golden", reason=WHY)
+    assert links(await office.see("/admin/organizations", plan="pro"), path) == [path]
+    assert not links(await office.see("/admin/organizations", plan="free"), path)
+    await act(office, f"/admin/credits/{held.id}", amount="70", reason=WHY)
+    shown = await office.see(path)
+    assert f"/admin/credits/{held.id}" in shown
+    assert "holder.plan_set" in shown
+    assert "Compilers" in await office.see("/admin/credits")
+    assert [(who, why) for who, _, _, why in await office.audited("holder.plan_set")] == [(office.operator, WHY)]
 
 
 async def test_plan_sessions_and_keys_of_somebody_else(office, grace):

@@ -217,7 +217,8 @@ async def test_where_one_is_signed_in(kit):
     assert listed["next_cursor"] is None
     newest, oldest = listed["items"]
     assert set(oldest) == {
-        "id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at", "current",
+        "id", "method", "address", "user_agent", "created_at", "last_seen_at", "expires_at", "operator_reason",
+        "current",
     }  # fmt: skip
     assert (oldest["user_agent"], oldest["current"], oldest["address"]) == ("First/1.0 (Linux)", True, "127.0.0.1")
     assert (oldest["created_at"], oldest["expires_at"]) == ("2026-03-14T12:00:00Z", "2026-03-14T13:00:00Z")

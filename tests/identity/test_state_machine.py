@@ -245,7 +245,7 @@ class WaysIn(RuleBasedStateMachine):
             self.ada.password = password
             self.ada.end_sessions(but=session)
             self.ada.end_tokens()
-            self.ada.renew(session, answer.json()["token"], self.now)
+            self.ada.renew(session, answer.json()["token"], session.proven)  # It proves nothing anew.
 
     @rule(which=picks)
     @in_session(also=lambda ada: ada.password)

@@ -64,7 +64,7 @@ SERVED: dict[str, tuple[Any, str, Role]] = {
     "history": (history._history, "usage_counters", Role.SERVICE),
     "history, as the user": (history._history, "usage_counters", Role.AUTHENTICATED),
     "tell of a percent": (notices._tell, "usage_counters", Role.SERVICE),
-    "whom to tell": (notices._address, "holders", Role.SERVICE),
+    "whom to tell": (notices._readers, "holders", Role.SERVICE),
     "a reservation by its id": (reservations._by_id, "usage_reservations", Role.SERVICE),
     "lock a reservation": (reservations._lock, "usage_reservations", Role.SERVICE),
     "lock its counter": (reservations._lock, "usage_counters", Role.SERVICE),

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from tenantry.organizations import PERMISSIONS, ROLES
+from tenantry.app.rooms import ROOMS
+from tenantry.organizations import ROLES
 from tenantry.organizations.roles import DESCRIPTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "organizations.md"
@@ -12,7 +13,7 @@ BEGIN, END = "<!-- roles -->\n", "<!-- /roles -->\n"
 
 def printed() -> str:
     """The roles in words, and every permission by role."""
-    said = {one.name: one.description for one in PERMISSIONS}
+    said = {one.name: one.description for room in ROOMS for one in room.permissions}
     lines = ["| role | in words |", "|---|---|", *(f"| {role} | {words} |" for role, words in DESCRIPTIONS.items())]
     names = sorted({name for names in ROLES.values() for name in names})
     lines += ["", f"| permission | allows | {' | '.join(ROLES)} |", "|---|---|" + "---|" * len(ROLES)]

@@ -14,6 +14,7 @@ async def test_me_says_who_is_signed_in_and_on_which_plan(kit):
     assert me["plan"] == {"name": "free", "display_name": "Free"}
     assert (me["provider"], me["organization_id"], me["stripe_product_id"]) == ("demo", None, None)
     assert (me["tokens"], me["tokens_expires_at"]) == (None, None)
+    assert (me["role"], me["membership_status"]) == ("USER", "ACTIVE")
     assert me["created_at"].endswith("Z")
     assert me.keys() == {
         "id", "email", "email_verified", "name", "image", "provider", "role", "membership_status", "plan",

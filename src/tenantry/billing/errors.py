@@ -76,6 +76,12 @@ class CustomerUnknown(Problem):
     code, status = "billing.customer_unknown", 409
 
 
+class OrganizationNeeded(Problem):
+    """Plans are an organization's here; make one first, or join one."""
+
+    code, status = "billing.organization_needed", 409
+
+
 class EmailUnproven(Problem):
     """Confirm your e-mail address first: receipts and notices of payments go there."""
 

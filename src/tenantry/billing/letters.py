@@ -21,7 +21,11 @@ def past_due_letter(ctx: Context, words: Translator, told: Told, until: datetime
     )
     return Letter(
         words("Your payment for %(plan)s failed", **values),
-        [words("The last payment for %(plan)s on %(product)s did not go through.", **values), stays],
+        [
+            *_about(words, told),
+            words("The last payment for %(plan)s on %(product)s did not go through.", **values),
+            stays,
+        ],
         action=(words("See to your payment"), values["address"]),
         closing=[words("Most often the card has expired. You get this mail once for each payment that fails.")],
     )
@@ -38,7 +42,7 @@ def trial_letter(ctx: Context, words: Translator, told: Told, ends_at: datetime)
     )
     return Letter(
         words("Your trial of %(plan)s ends on %(time)s", **values),
-        [words("Your trial of %(plan)s on %(product)s ends on %(time)s.", **values), then],
+        [*_about(words, told), words("Your trial of %(plan)s on %(product)s ends on %(time)s.", **values), then],
         action=(words("Look at your subscription"), values["address"]),
         closing=[words("If you do not want to go on, cancel before that time and nothing is paid.")],
     )
@@ -50,6 +54,7 @@ def cancelled_letter(ctx: Context, words: Translator, told: Told, ends_at: datet
     return Letter(
         words("Your subscription to %(plan)s ends on %(time)s", **values),
         [
+            *_about(words, told),
             words("Your subscription to %(plan)s on %(product)s was cancelled.", **values),
             words("Nothing changes until %(time)s, and nothing more is paid.", **values),
         ],
@@ -64,12 +69,18 @@ def ended_letter(ctx: Context, words: Translator, told: Told) -> Letter:
     return Letter(
         words("Your subscription to %(plan)s has ended", **values),
         [
+            *_about(words, told),
             words("Your subscription to %(plan)s on %(product)s has ended.", **values),
             words("You are on the plan %(current)s now. What you made stays, within its limits.", **values),
         ],
         action=(words("See the plans"), f"{ctx.settings.public_url}/pricing"),
         closing=[words("Your receipts stay at %(address)s", **values)],
     )
+
+
+def _about(words: Translator, told: Told) -> list[str]:
+    """Whose it is: the reader may look after several organizations."""
+    return [words("This is about the organization %(name)s.", name=told.organization)] if told.organization else []
 
 
 def _price(words: Translator, told: Told) -> str:

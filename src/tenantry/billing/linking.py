@@ -17,6 +17,9 @@ async def find_holder(
     buyer's. An address that its person has not proven links nothing: else one could sign up with a buyer's address and
     take the purchase over. Nor does a proven one link what our checkout made for a holder who is gone, or of another
     installation: an operator may.
+
+    Where organizations are billed, an address stands for the first organization that its person owns; for who owns none
+    the purchase waits.
     """
     found = None
     if customer is not None:
@@ -26,8 +29,15 @@ async def find_holder(
     if named is not None:
         found = await owners.lock_named(ctx.db, named)
     elif email is not None:
-        found = await owners.lock_by_email(ctx.db, email)
+        found = await lock_of_address(ctx, email)
     if found is not None and customer is not None:
         given = {"holder_id": found, "provider": provider, "external_id": customer, "email": email}
         await owners.know_customer(ctx.db, new_id(), **given)
     return found
+
+
+async def lock_of_address(ctx: Context, email: str) -> UUID | None:
+    """The holder that a proven address stands for, locked until the unit ends; None when it stands for none."""
+    if ctx.product.billed == "organization":
+        return await owners.lock_by_owner(ctx.db, email)
+    return await owners.lock_by_email(ctx.db, email)

@@ -4,6 +4,8 @@ from tenantry.holders.billed import PlanGranted
 from tenantry.identity.events import UserAddressChanged, UserDeletion, UserProven, UserRoleChanged
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, NavItem
+from tenantry.kernel.permissions import member_may
+from tenantry.organizations.events import OrganizationDeleted
 from tenantry.web import mark
 
 from .api import ROUTERS
@@ -13,10 +15,11 @@ from .crediting import CREDITING
 from .figures import billing_figures
 from .holding import recompute
 from .jobs import JOBS
-from .leaving import STOP_CHARGING, stop_charging
+from .leaving import STOP_CHARGING, STOP_SUBSCRIPTION, stop_charging, stop_charging_organization
 from .notices import HANDLERS
 from .pages import router as pages_router
 from .panel import BILLING_PANEL
+from .permissions import BILLING_READ, BILLING_WRITE
 from .queries import customers, owners, reading
 from .rows import Payment
 from .webhooks import router as webhooks_router
@@ -38,15 +41,19 @@ async def _keep_role(ctx: Context, event: UserRoleChanged) -> None:
 
 
 async def _subscriptions(ctx: Context) -> list[reading.Held]:
+    if not member_may(ctx, BILLING_READ):
+        return []
     return await reading.page(ctx.db, ctx.holder.id, before=None, limit=EXPORT_MAX)
 
 
 async def _payments(ctx: Context) -> list[Payment]:
+    if not member_may(ctx, BILLING_READ):
+        return []
     return await reading.payments(ctx.db, ctx.holder.id, limit=EXPORT_MAX)
 
 
 async def _customers(ctx: Context) -> list[customers.Customer]:
-    return await customers.all_of_holder(ctx.db, ctx.holder.id)
+    return await customers.all_of_holder(ctx.db, ctx.holder.id) if member_may(ctx, BILLING_READ) else []
 
 
 MODULE = Module(
@@ -54,8 +61,9 @@ MODULE = Module(
     routers=[*ROUTERS, webhooks_router],
     pages=[pages_router],
     panels=[BILLING_PANEL],
+    permissions=[BILLING_READ, BILLING_WRITE],
     nav=[NavItem(mark("Billing"), "/billing", order=40, icon="card")],
-    jobs=[*JOBS, STOP_CHARGING],
+    jobs=[*JOBS, STOP_CHARGING, STOP_SUBSCRIPTION],
     checks=[check_billing],
     loops=[work],
     handlers={
@@ -64,6 +72,7 @@ MODULE = Module(
         PlanGranted: _keep_paid,
         UserRoleChanged: _keep_role,
         UserDeletion: stop_charging,
+        OrganizationDeleted: stop_charging_organization,
         **HANDLERS,
         **CREDITING,
     },
@@ -78,13 +87,13 @@ MODULE = Module(
         "POST /webhooks/{provider}": "a payment provider has no account; the signature is the proof",
     },
     service={
-        "customers": "reserves who the provider shall know, which the API login may not write",
+        "customers": "reads of an organization's owner, and reserves who a provider shall know; the API login may not",
         "changing": "writes what the provider did at its holder's word, which the API login may not",
         "inbox": "stores what providers tell, which is nobody's",
         "worker": "writes subscriptions and payments of everybody, which the API login may only read",
         "reading": "the same, of what was read",
         "sync": "the same, of what was listed",
-        "leaving": "writes what the provider did about an account that was closed",
+        "leaving": "writes what the provider did about an account that was closed, or an organization that was deleted",
         "claims": "links purchases that are nobody's to holders",
         "operating": "an operator looks at everybody's events and purchases",
         "revenue": "an operator looks at what everybody pays",

@@ -16,8 +16,7 @@ from .queries.telling import Told
 
 async def tell_past_due(ctx: Context, event: SubscriptionPastDue) -> None:
     """A payment failed: announced once for a period, however many times the card is tried."""
-    told = await telling.told(ctx.db, event.subscription_id)
-    if told is not None:
+    for told in await telling.told(ctx.db, event.subscription_id):
         await _send(ctx, told, past_due_letter(ctx, Translator(), told, event.until))
 
 
@@ -26,27 +25,27 @@ async def tell_trial_ending(ctx: Context, event: TrialEnding) -> None:
 
     Two reminders that fall due together are one mail.
     """
-    told = await telling.told(ctx.db, event.subscription_id)
-    if told is None or told.cancel_at is not None or event.ends_at <= told.at:
+    readers = await telling.told(ctx.db, event.subscription_id)
+    if not readers or readers[0].cancel_at is not None or event.ends_at <= readers[0].at:
         return
-    days = -((told.at - event.ends_at) // timedelta(days=1))
+    days = -((readers[0].at - event.ends_at) // timedelta(days=1))
     fact = f"mail.trial_ending:{event.subscription_id}:{event.ends_at.isoformat()}:{days}"
     if await payments.add_fact(ctx.db, fact, event.holder_id):
-        await _send(ctx, told, trial_letter(ctx, Translator(), told, event.ends_at))
+        for told in readers:
+            await _send(ctx, told, trial_letter(ctx, Translator(), told, event.ends_at))
 
 
 async def tell_cancelled(ctx: Context, event: SubscriptionCancelled) -> None:
     """It will not be renewed."""
-    told = await telling.told(ctx.db, event.subscription_id)
-    if told is not None:
+    for told in await telling.told(ctx.db, event.subscription_id):
         await _send(ctx, told, cancelled_letter(ctx, Translator(), told, event.ends_at))
 
 
 async def tell_ended(ctx: Context, event: SubscriptionEnded) -> None:
     """It is over. One whose first payment never came is not spoken of."""
-    told = await telling.told(ctx.db, event.subscription_id)
-    if told is not None and told.was_started:
-        await _send(ctx, told, ended_letter(ctx, Translator(), told))
+    for told in await telling.told(ctx.db, event.subscription_id):
+        if told.was_started:
+            await _send(ctx, told, ended_letter(ctx, Translator(), told))
 
 
 async def _send(ctx: Context, told: Told, letter: Letter) -> None:

@@ -14,8 +14,9 @@ from tenantry.kernel.listing import Page, Place
 from .claims import claim_for
 from .errors import SubscriptionNotFound
 from .inbox import Bell
+from .linking import lock_of_address
 from .providers import BillingProvider, BillingProviders
-from .queries import inbox, owners, people, subscriptions
+from .queries import inbox, people, subscriptions
 from .queries.inbox import EventCount, ListedEvent, SeenEvent
 from .queries.people import PersonWithKeys, PersonWithSubscriptions
 from .rows import Subscription
@@ -86,10 +87,12 @@ async def unlinked(ctx: Context, *, after: UUID = FIRST, limit: int = 50) -> lis
 async def claim(ctx: Context, subscription_id: UUID, email: str, *, reason: str) -> Subscription | None:
     """Give such a purchase to the person with that proven address; None when there is no such person.
 
+    Where organizations are billed, to the first one that the person owns.
+
     Raises `SubscriptionNotFound` for a purchase that is somebody's.
     """
     async with ctx.service() as working:
-        holder = await owners.lock_by_email(working.db, email)
+        holder = await lock_of_address(working, email)
         return None if holder is None else await claim_for(working, subscription_id, holder, reason=reason)
 
 

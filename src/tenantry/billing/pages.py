@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tenantry.kernel import Context, Problem, SignedIn
+from tenantry.kernel.permissions import member_may, require_of_member
 from tenantry.web import gettext, page
 
 from . import actions
@@ -16,6 +17,7 @@ from .errors import (
     ChangeRefused,
     CustomerUnknown,
     EmailUnproven,
+    OrganizationNeeded,
     PlanNotForSale,
     PriceNotForSale,
     ProviderAway,
@@ -26,6 +28,7 @@ from .errors import (
 from .holding import billing_of
 from .links import receipt_of
 from .overview import Overview, overview
+from .permissions import BILLING_READ, BILLING_WRITE
 from .pricing import Pricing
 from .providers import BillingProviders
 from .queries import reading
@@ -39,7 +42,7 @@ DONE = ("changed", "cancelled", "ended", "resumed", "paused")
 PRORATIONS: dict[str, Proration] = {"prorate": "prorate", "invoice": "invoice", "none": "none"}
 LABELS = {"stripe": "Stripe", "polar": "Polar", "lemonsqueezy": "Lemon Squeezy", "fake": "Demo"}
 _REFUSED = (
-    ChangeRefused, CustomerUnknown, EmailUnproven, PlanNotForSale, PriceNotForSale, ProviderAway,
+    ChangeRefused, CustomerUnknown, EmailUnproven, OrganizationNeeded, PlanNotForSale, PriceNotForSale, ProviderAway,
     ProviderUnconfigured, SubscribedAlready, SubscriptionNotFound,
 )  # fmt: skip
 
@@ -72,6 +75,7 @@ async def show_success(
 
     `price`: what was bought by its price, after the payment called `after`; else a plan.
     """
+    require_of_member(ctx, BILLING_READ)
     bought = await actions.confirmed_price(ctx, price, after=after) if price is not None else None
     seen = await (actions.confirmed(ctx) if bought is None else overview(ctx.reading()))
     about = {name: one for name, one in (("price", price), ("after", after)) if one is not None}
@@ -184,6 +188,7 @@ def _leave(ctx: Context, request: Request, url: str) -> Response:
 async def _billing_page(
     ctx: Context, request: Request, *, problem: Problem | None = None, number: int = 1, **more: Any
 ) -> Response:
+    require_of_member(ctx, BILLING_READ)
     # Who was just refused by a provider that is away does not wait for it again.
     seen = await (overview(ctx.reading()) if problem else actions.current(ctx))
     db, shown = ctx.reading().db, seen.shown.subscription if seen.shown else None
@@ -200,6 +205,7 @@ async def _billing_page(
         labels=LABELS,
         is_configured=next(iter(ctx.port(BillingProviders)), None) is not None,
         has_customer=_has_customer(seen),
+        may_change=member_may(ctx, BILLING_WRITE),
         proration=billing_of(ctx).proration,
         payments=[(one, receipt_of(ctx, one)) for one in paid[:ROWS_MAX]],
         number=number,

@@ -6,11 +6,13 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tenantry.kernel import Context
+from tenantry.kernel.permissions import member_may
 from tenantry.product import Plan
 
 from .actions.buying import trial_days
 from .crediting import tokens_of
 from .overview import Overview, overview
+from .permissions import BILLING_WRITE
 from .queries.reading import SoldPrice
 from .sale import Good, offered
 
@@ -20,16 +22,20 @@ Way: TypeAlias = Literal["none", "choose", "trial", "change"]
 class Pricing(msgspec.Struct, frozen=True):
     """`for_sale`: the prices of each plan that can be bought, its own first; empty where they are not known yet.
 
-    `goods`: what is sold beside plans. `seen` is None for a stranger.
+    `goods`: what is sold beside plans. `seen` is None for a stranger. `may_buy`: whether the reader may; of an
+    organization, its owner and admins.
     """
 
     for_sale: Mapping[str, list[SoldPrice]]
     seen: Overview | None
     goods: Sequence[Good] = ()
     several: bool = False
+    may_buy: bool = True
 
     def way(self, plan: Plan) -> Way:
         """How the reader comes to a plan: by a checkout, with a trial or without, or by changing what they have."""
+        if not self.may_buy:
+            return "none"
         if self.is_changing:
             return "change" if plan.is_free or plan.name in self.for_sale else "none"
         if plan.name not in self.for_sale:
@@ -38,7 +44,8 @@ class Pricing(msgspec.Struct, frozen=True):
 
     def can_buy(self, price: SoldPrice) -> bool:
         """Whether the reader may buy it now: once as often as one likes, else beside nothing or what may be several."""
-        return price.interval is None or self.several or self.seen is None or not self.seen.is_live
+        is_free_to = price.interval is None or self.several or self.seen is None or not self.seen.is_live
+        return self.may_buy and is_free_to
 
     @property
     def is_changing(self) -> bool:
@@ -70,4 +77,5 @@ async def pricing_of(ctx: Context) -> Pricing | None:
     is_buyer = ctx.actor.kind == "user" and ctx.current_holder is not None
     for_sale, goods = await offered(reading)
     seen = await overview(reading) if is_buyer else None
-    return Pricing(for_sale, seen, goods, ctx.product.billing.several)
+    may_buy = member_may(ctx, BILLING_WRITE)
+    return Pricing(for_sale, seen, goods, ctx.product.billing.several, may_buy)

@@ -25,7 +25,14 @@ def _keys() -> None:
 
 @app.command("issue")
 def issue_key(
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose key it is: somebody who has signed in.")],
+    whom: Annotated[
+        str,
+        typer.Argument(
+            metavar="EMAIL",
+            help="Whose key it is: somebody who has signed in. Where organizations hold plans: the first one that they "
+            "own, or an organization's id in its place.",
+        ),
+    ],
     product: ProductArgument = DEFAULT,
     *,
     label: Annotated[str, typer.Option(help="What the person sees in the list of their keys.")] = "service",
@@ -44,7 +51,7 @@ def issue_key(
 
     async def make() -> NewKey:
         async with running(declared, settings) as runtime:
-            return await issue_for(system_context(runtime), email, label=label, scopes=scope or [])
+            return await issue_for(system_context(runtime), whom, label=label, scopes=scope or [])
 
     try:
         made = asyncio.run(make())
@@ -54,4 +61,4 @@ def issue_key(
         as_json({"id": str(made.key.id), "secret": made.secret, "scopes": made.key.scopes})
         return
     plain(made.secret)
-    note(f"Key {made.key.id} of {email}. This is the only time that it is shown.")
+    note(f"Key {made.key.id} of {whom}. This is the only time that it is shown.")

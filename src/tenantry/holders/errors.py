@@ -9,7 +9,7 @@ class PlanUnknown(Problem):
     code, status = "holders.plan_unknown", 422
 
 
-class HolderNotFound(Problem):
+class HolderNotFound(Problem, LookupError):
     """There is no such holder."""
 
     code, status = "holders.not_found", 404

@@ -195,6 +195,12 @@ class Forbidden(Problem):
     code, status = "request.forbidden", 403
 
 
+class RoleRefused(Forbidden):
+    """Your role in this organization does not allow this."""
+
+    code = "request.role_refused"
+
+
 class PersonNeeded(Problem):
     """This is for people who are signed in; an API key may not do it."""
 

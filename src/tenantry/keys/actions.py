@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
-from tenantry.kernel.permissions import Permission
+from tenantry.kernel.permissions import Permission, require_of_member
 from tenantry.kernel.problems import PersonNeeded
 from tenantry.product import AUTHORIZE, Keys
 from tenantry.usage.stocks import refuse_when_full
@@ -22,6 +22,8 @@ from .rows import ApiKey, NewKey
 from .secrets import new_secret
 
 GRACE_MAX = timedelta(days=30)
+KEYS_READ = Permission("keys:read", "See the API keys, and the calls made with them.")
+KEYS_WRITE = Permission("keys:write", "Make, rename, rotate and revoke API keys.")
 ISSUE_SERVICE_KEYS = Permission(
     "keys:issue_service", "Make API keys that may ask about everybody's keys.", roles=("operator",)
 )
@@ -37,10 +39,11 @@ async def issue(
 ) -> NewKey:
     """A new key of the context's holder. It waits until its owner's address is proven, if that is not done yet.
 
-    Raises `ScopeUnknown`, `ScopeReserved` for `authorize` unless an operator asks, `TierTooHigh`, `LimitReached` when
-    the plan allows no further key, and `TrialEnded` when the holder is a workspace whose trial is over.
+    An organization's key works at once, and works on when who made it goes. Raises `RoleRefused`, `ScopeUnknown`,
+    `ScopeReserved` for `authorize` unless an operator asks, `TierTooHigh`, `LimitReached` when the plan allows no
+    further key, and `TrialEnded` when the holder is a workspace whose trial is over.
     """
-    _refuse_keys(ctx)
+    _refuse_others(ctx)
     _refuse_unknown(ctx, scopes, tier)
     keys = declared(ctx)
     async with ctx.service() as working:
@@ -55,7 +58,7 @@ async def issue(
 
 async def rename(ctx: Context, key_id: UUID, *, label: str) -> ApiKey:
     """Give a key another label. Raises `KeyNotFound`."""
-    _refuse_keys(ctx)
+    _refuse_others(ctx)
     async with ctx.service() as working:
         await queries.rename(working.db, ctx.holder.id, key_id, label)
         return await _known(working, key_id)
@@ -67,7 +70,7 @@ async def rotate(ctx: Context, key_id: UUID, *, grace: timedelta | None = None) 
     Raises `KeyNotFound`, `KeyIsOver` for one that is revoked or expired, `KeyIsFollowed` for one that was rotated, and
     `ScopeReserved` and `TrialEnded` like `issue`.
     """
-    _refuse_keys(ctx)
+    _refuse_others(ctx)
     grace = declared(ctx).grace if grace is None else grace
     async with ctx.service() as working:
         await _refuse_ended(working)
@@ -90,7 +93,7 @@ async def rotate(ctx: Context, key_id: UUID, *, grace: timedelta | None = None) 
 
 async def revoke(ctx: Context, key_id: UUID, *, reason: str | None = None) -> ApiKey:
     """End a key at once and for good. One that is revoked already stays as it is. Raises `KeyNotFound`."""
-    _refuse_keys(ctx)
+    _refuse_others(ctx)
     async with ctx.service() as working:
         if await queries.revoke(working.db, ctx.holder.id, key_id):
             await audit(working, "key.revoked", subject=("key", key_id), reason=reason)
@@ -148,9 +151,10 @@ async def _refuse_ended(ctx: Context) -> None:
         raise TrialEnded
 
 
-def _refuse_keys(ctx: Context) -> None:
+def _refuse_others(ctx: Context) -> None:
     if ctx.actor.kind == "key":
         raise PersonNeeded
+    require_of_member(ctx, KEYS_WRITE)
 
 
 def _refuse_reserved(ctx: Context, scopes: Sequence[str]) -> None:

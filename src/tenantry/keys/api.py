@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from tenantry.kernel import Context, Read, SignedIn, problems
-from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.kernel.permissions import require_of_member
+from tenantry.kernel.problems import Invalid, RoleRefused, Unauthenticated
 from tenantry.usage import LimitReached
 from tenantry.web import CrossSiteRefused
 
@@ -20,7 +21,8 @@ from .tiers import effective_tier
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-_CHANGE = (CrossSiteRefused, Invalid, KeyNotFound, Unauthenticated)
+_READ = (Invalid, RoleRefused, Unauthenticated)
+_CHANGE = (CrossSiteRefused, KeyNotFound, *_READ)
 
 
 class _Body(BaseModel):
@@ -49,9 +51,13 @@ class RotateKey(_Body):
 
 
 class KeyEntry(BaseModel):
-    """A key without its secret: of that only the beginning and the last characters are known."""
+    """A key without its secret: of that only the beginning and the last characters are known.
+
+    `made_by`: the person who made it; null when they have closed their account, or an operator made it.
+    """
 
     id: UUID
+    made_by: UUID | None
     label: str
     prefix: str
     ending: str
@@ -93,9 +99,9 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=100_000)]
 
 
-@router.get("", responses=problems(Invalid, Unauthenticated))
+@router.get("", responses=problems(*_READ))
 async def list_keys(ctx: Read, limit: Limit = 50, cursor: UUID | None = None, offset: Offset = 0) -> KeyList:
-    """List the keys of who is signed in."""
+    """List the keys of who is signed in, or of the organization that they work for."""
     return await listed_keys(ctx, limit=limit, cursor=cursor, offset=offset)
 
 
@@ -105,9 +111,10 @@ async def issue_key(body: IssueKey, ctx: SignedIn) -> IssuedKey:
     return await made_key(ctx, body)
 
 
-@router.get("/{key_id}", responses=problems(Invalid, KeyNotFound, Unauthenticated))
+@router.get("/{key_id}", responses=problems(KeyNotFound, *_READ))
 async def read_key(key_id: UUID, ctx: Read) -> KeyEntry:
     """Show one key."""
+    require_of_member(ctx, actions.KEYS_READ)
     found = await queries.one(ctx.db, ctx.holder.id, key_id)
     if found is None:
         raise KeyNotFound
@@ -136,6 +143,7 @@ async def revoke_key(key_id: UUID, ctx: SignedIn) -> KeyEntry:
 
 async def listed_keys(ctx: Context, *, limit: int, cursor: UUID | None, offset: int) -> KeyList:
     """A page of the keys of the context's holder; a reading unit is open."""
+    require_of_member(ctx, actions.KEYS_READ)
     found = await queries.page(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
     shown = found[:limit]
     return KeyList(

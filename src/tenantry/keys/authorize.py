@@ -3,11 +3,12 @@
 import msgspec
 
 from tenantry.kernel import Context
+from tenantry.kernel.problems import Unauthenticated
 from tenantry.product import Meter
 from tenantry.usage import Decision
 from tenantry.usage.spending import ask, spend
 
-from .errors import KeyMissing, ScopeMissing
+from .errors import KeyMissing, KeyUnknown, ScopeMissing
 from .known import KnownKey, KnownKeys
 
 
@@ -40,7 +41,15 @@ async def authorize(
         refuse(key, scope)
     if meter is None:
         return Authorized(key, None)
-    return Authorized(key, spend(ctx, meter, cost, key.by, now) or await ask(ctx, meter, cost, key.by))
+    return Authorized(key, spend(ctx, meter, cost, key.by, now) or await ask_of(ctx, meter, cost, key))
+
+
+async def ask_of(ctx: Context, meter: Meter, cost: int, key: KnownKey) -> Decision:
+    """What the database decides of a call. Raises `KeyUnknown` for a key that has just gone with its holder."""
+    try:
+        return await ask(ctx, meter, cost, key.by)
+    except Unauthenticated:
+        raise KeyUnknown from None
 
 
 def refuse(key: KnownKey, scope: str | None) -> None:

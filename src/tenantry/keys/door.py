@@ -20,9 +20,9 @@ from tenantry.kernel.problems import Malformed, MethodNotAllowed, TooLarge, Unsu
 from tenantry.kernel.runtime import Runtime
 from tenantry.product import AUTHORIZE, Meter
 from tenantry.usage import Decision
-from tenantry.usage.spending import ask, spend
+from tenantry.usage.spending import spend
 
-from .authorize import refuse
+from .authorize import ask_of, refuse
 from .calls import CallLog
 from .calls.bodies import keep_no_bodies
 from .decoding import decoded, invalid
@@ -100,7 +100,7 @@ async def _asked(ctx: Context, asked: AuthorizeKey, meter: Meter | None) -> Auth
         key = known.remembered(asked.key, began) or await known.ask(ctx, asked.key)
         refuse(key, asked.scope)
         if meter is not None:
-            decision = spend(ctx, meter, asked.cost, key.by, began) or await ask(ctx, meter, asked.cost, key.by)
+            decision = spend(ctx, meter, asked.cost, key.by, began) or await ask_of(ctx, meter, asked.cost, key)
     except OF_THE_KEY as refusal:
         if key is not None and asked.cost:
             _note(ctx, key, refusal.status, began)

@@ -7,10 +7,11 @@ from tenantry.identity import UserProven
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, Job, NavItem
 from tenantry.kernel.notices import tell
+from tenantry.kernel.permissions import member_may
 from tenantry.web import mark
 
 from . import queries
-from .actions import ISSUE_SERVICE_KEYS, activate_keys
+from .actions import ISSUE_SERVICE_KEYS, KEYS_READ, KEYS_WRITE, activate_keys
 from .api import router
 from .calls.api import router as calls_router
 from .calls.figures import call_figures
@@ -31,6 +32,8 @@ async def _tell(ctx: Context, event: KeyIssued | KeyChanged) -> None:
 
 
 async def _collect(ctx: Context) -> Sequence[ApiKey]:
+    if not member_may(ctx, KEYS_READ):
+        return []
     return await queries.page(ctx.db, ctx.holder.id, before=None, limit=10_000)
 
 
@@ -39,7 +42,7 @@ MODULE = Module(
     routers=[router, calls_router],
     pages=[pages_router, call_pages_router],
     nav=[NavItem(mark("API keys"), "/keys", order=20, icon="key")],
-    permissions=[ISSUE_SERVICE_KEYS],
+    permissions=[KEYS_READ, KEYS_WRITE, ISSUE_SERVICE_KEYS],
     resolvers=[resolve_key],
     handlers={UserProven: _proven, KeyIssued: _tell, KeyChanged: _tell},
     exports=[Export("keys", _collect)],
@@ -51,6 +54,7 @@ MODULE = Module(
     figures=[call_figures],
     service={
         "known": "looks a key up by its hash, before anybody knows who asks",
+        "makers_of": "reads the names of who made an organization's keys, which members may not",
         "issue_for": "looks up whose key an operator makes",
         "issue": "locks the holder to count its keys, and writes what the API login may only read",
         "rename": "writes what the API login may only read",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tenantry.kernel import Context, Problem, SignedIn
+from tenantry.kernel.permissions import member_may, require_of_member
 from tenantry.usage import LimitReached
 from tenantry.web import gettext, mark, page
 
@@ -84,6 +85,7 @@ async def _keys_page(
     ctx: Context, request: Request, *, problem: Problem | None = None, status: int = 200, **more: Any
 ) -> Response:
     keys, number = actions.declared(ctx), more.pop("number", 1)
+    require_of_member(ctx, actions.KEYS_READ)
     db = ctx.reading().db
     found = await queries.page(db, ctx.holder.id, before=None, limit=ROWS_MAX + 1, offset=(number - 1) * ROWS_MAX)
     plan = ctx.product.plan(ctx.holder.plan)
@@ -93,6 +95,8 @@ async def _keys_page(
         "keys/keys.html",
         status=status,
         keys=[(one, effective_tier(ctx.product, one.tier, plan.name)) for one in found[:ROWS_MAX]],
+        makers=await makers_of(ctx),
+        may_change=member_may(ctx, actions.KEYS_WRITE),
         places=await queries.places(db, ctx.holder.id),
         limit=ctx.product.limit(plan.name, keys.count) if keys.count else None,
         plan=plan,
@@ -111,6 +115,14 @@ def _made(request: Request, made: NewKey, *, old: ApiKey | None = None) -> Respo
     response = page(request, "keys/made.html", made=made, old=old, back="/keys", here="/keys")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+async def makers_of(ctx: Context) -> dict[UUID, str]:
+    """Who made the keys of an organization, by name or address; a person knows that of their own."""
+    if ctx.holder.kind != "organization":
+        return {}
+    async with ctx.service(writes=False) as reading:
+        return await queries.makers(reading.db, ctx.holder.id)
 
 
 async def _one(ctx: Context, key_id: UUID) -> ApiKey | None:

@@ -80,6 +80,12 @@ _holder_of_address = statement(
     Holder,
 )  # fmt: skip
 
+_makers = statement(
+    select(Users.id, func.coalesce(Users.name, Users.email)).where(
+        Users.id.in_(select(ApiKeys.made_by).where(_of_holder)), Users.deleted_at.is_(None)
+    ),
+    lambda maker, name: (maker, name),
+)
 _one = statement(select(*_COLUMNS).where(_this), ApiKey)
 _lock = statement(select(*_COLUMNS).where(_this).with_for_update(), ApiKey)
 _page = statement(
@@ -154,6 +160,11 @@ async def bearer_of(db: Unit, hashed: bytes) -> Bearer | None:
 async def holder_of_address(db: Unit, email: str) -> Holder | None:
     """The holder of the person with this address; None when nobody has it."""
     return await db.one_or_none(_holder_of_address, email=email)
+
+
+async def makers(db: Unit, holder: UUID) -> dict[UUID, str]:
+    """Who made a holder's keys and is still here: the id, and the name or else the address."""
+    return dict(await db.rows(_makers, holder=holder))
 
 
 async def one(db: Unit, holder: UUID, key: UUID) -> ApiKey | None:

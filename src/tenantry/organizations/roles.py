@@ -22,7 +22,7 @@ PERMISSIONS: Final = (EDIT, DELETE, TRANSFER, INVITE, REMOVE, CHANGE_ROLE)
 # The names of upper rooms' permissions stand here too: this is the one place to look.
 _MEMBER: Final = ("keys:read", "usage:read", "credits:read", "credits:spend", "billing:read")
 _ADMIN: Final = (
-    *_MEMBER, "keys:write", "billing:write", EDIT.name, INVITE.name, REMOVE.name, CHANGE_ROLE.name,
+    *_MEMBER, "keys:write", "billing:write", "trials:convert", EDIT.name, INVITE.name, REMOVE.name, CHANGE_ROLE.name,
 )  # fmt: skip
 _OWNER: Final = (*_ADMIN, DELETE.name, TRANSFER.name)
 ROLES: Final[Mapping[Role, tuple[str, ...]]] = {"owner": _OWNER, "admin": _ADMIN, "member": _MEMBER}

@@ -35,6 +35,7 @@ class Me(BaseModel):
     `role`: PREMIUM by what is paid or was given, ADMIN by an operator's hand, else USER. `membership_status`: how all
     subscriptions together stand; without any, ACTIVE.
     `organization_id`: the organization that this session works for, null for who belongs to none.
+    `plan`, and `stripe_product_id` and tokens too, are of the organization where organizations hold plans.
     `stripe_product_id`: Stripe's id of what the newest subscription there buys, null without one that goes on.
     `tokens`: credits that are left, 0 without any, and null where the product has none; `tokens_expires_at`: when the
     next of them expire, null where none do. `/v1/credits` tells more.
@@ -100,7 +101,7 @@ async def change_me(body: MyChange, ctx: Write) -> Me:
 
 
 async def _me(ctx: Context) -> Me:
-    found = await queries.me(ctx.db, ctx.user_id)
+    found = await queries.me(ctx.db, ctx.user_id, ctx.holder.id)
     if found is None:
         raise Unauthenticated
     return Me.of(found, ctx)

@@ -48,6 +48,7 @@ class Offer:
 
     `way`: how the reader comes to the plan. With "choose" and "trial" it is bought at one of `choices`; with "change"
     the button leads to where a subscription is changed. `price` is the first of them, or what the declaration says.
+    `may_buy`: False for a member, whose organization's owner and admins choose.
     """
 
     plan: Plan
@@ -59,6 +60,7 @@ class Offer:
     price: Choice | None = None
     choices: tuple[Choice, ...] = ()
     trial_days: int = 0
+    may_buy: bool = True
 
 
 async def offers_of(ctx: Context) -> list[Offer]:
@@ -100,6 +102,7 @@ def _offer(product: Product, plan: Plan, current: Plan | None, pricing: Pricing 
         price=_first(plan, choices),
         choices=choices if way in {"choose", "trial"} else (),
         trial_days=pricing.trial_days(plan) if pricing is not None and way == "trial" else 0,
+        may_buy=pricing is None or pricing.may_buy,
     )
 
 

@@ -11,16 +11,16 @@ from tenantry.billing.models import Prices, Products, Subscriptions
 from tenantry.holders.models import Holders, plan_now
 from tenantry.identity.models import Accounts, Users, role_now
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Whole
+from tenantry.kernel.database.types import Id, Whole
 from tenantry.kernel.sql import now
 from tenantry.usage.credits.models import CreditGrants
 
 
 class Me(msgspec.Struct, frozen=True):
-    """A user with the plan of the user's own holder, and the provider of the first account still connected.
+    """A user with the plan that counts for them now, and the provider of the first account still connected.
 
-    `stripe_product_id`: what the newest subscription buys that is paid through Stripe and goes on. `tokens`: credits
-    that are left; `tokens_expires_at`: when the next of them expire.
+    `stripe_product_id`: what the newest subscription of the same holder buys that is paid through Stripe and goes on.
+    `tokens`: credits that are left of the same holder; `tokens_expires_at`: when the next of them expire.
     """
 
     id: UUID
@@ -75,12 +75,15 @@ _me = statement(
         cast(func.coalesce(_tokens, 0), Whole()).label("tokens"),
         _expiry.label("tokens_expires_at"),
     )
-    .join(Holders, Holders.user_id == Users.id)
+    .join(Holders, Holders.id == param("holder", Id()))
     .where(Users.id == param("user")),
     Me,
 )
 
 
-async def me(db: Unit, user: UUID) -> Me | None:
-    """The user's own row; None when the user is gone."""
-    return await db.one_or_none(_me, user=user)
+async def me(db: Unit, user: UUID, holder: UUID) -> Me | None:
+    """The user's own row with the plan of a holder: the user's own, or the organization's that they work for.
+
+    None when one of them is gone.
+    """
+    return await db.one_or_none(_me, user=user, holder=holder)

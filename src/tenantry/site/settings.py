@@ -38,7 +38,7 @@ async def change_profile(ctx: Write, request: Request, name: Annotated[str, Form
 async def _settings(
     ctx: Context, request: Request, *, done: str = "", name: str | None = None, error: str = ""
 ) -> HTMLResponse:
-    me = await queries.me(ctx.db, ctx.user_id)
+    me = await queries.me(ctx.db, ctx.user_id, ctx.holder.id)
     if me is None:
         raise Unauthenticated
     return page(

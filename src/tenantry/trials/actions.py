@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from tenantry.holders import PlanUnknown, by_user
+from tenantry.holders import PlanUnknown, by_id
 from tenantry.holders.workspaces import open_for_workspace
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.audit import audit
+from tenantry.kernel.permissions import Permission, require_of_member
 from tenantry.keys import KnownKeys
 from tenantry.product import Trials
 from tenantry.usage import Leases
@@ -21,6 +22,8 @@ from .errors import NoMoreExtensions, NoMoreTrials, PlanNotFree, TooManyTrials, 
 from .moves import cancel_trial, convert_trial, extend_trial, lock_active
 from .rows import Listed, Tier, Workspace
 from .slugs import candidates
+
+CONVERT = Permission("trials:convert", "Take over what a trial of one's own has for the organization.")
 
 
 async def start(ctx: Context, name: str, *, tier: Tier = "standard") -> Listed:
@@ -66,16 +69,19 @@ async def cancel(ctx: Context, workspace_id: UUID) -> Listed:
 async def convert(ctx: Context, workspace_id: UUID, *, plan: str | None = None) -> Listed:
     """Take over what one's own active trial has, staying on one's plan, or from a free one onto another free one.
 
-    Nothing that costs money is had this way: raises `PlanNotFree` (403). Besides that `TrialNotFound`,
-    `TrialNotActive`, `PlanUnknown`, and `LimitReached` when the plan does not allow so many keys.
+    It goes to whom the person works for: where organizations are billed, the organization, if the person's role there
+    allows it (`RoleRefused`). Nothing that costs money is had this way: raises `PlanNotFree` (403). Besides that
+    `TrialNotFound`, `TrialNotActive`, `PlanUnknown`, and `LimitReached` when the plan does not allow so many keys.
     """
     declared(ctx)
+    require_of_member(ctx, CONVERT)
     async with _moving(ctx, workspace_id) as (working, workspace):
-        own = await by_user(working.db, ctx.user_id)
+        own = await by_id(working.db, ctx.holder.id)
         wanted = plan or (own.plan if own else ctx.product.default.name)
         if own is None or wanted != own.plan:
             _refuse_paid(ctx, own.plan if own else None, wanted)
-        await convert_trial(working, workspace, wanted, reason="the owner converted a trial", within_limit=True)
+        why = "the owner converted a trial"
+        await convert_trial(working, workspace, wanted, reason=why, within_limit=True, to=ctx.holder.id)
     if own is not None:
         # The keys that were the owner's before are on another plan, too.
         forget(ctx, own.id)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tenantry.holders import PlanUnknown
 from tenantry.kernel import Context, Read, SignedIn, problems
 from tenantry.kernel.idempotency import creates
-from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.kernel.problems import Invalid, RoleRefused, Unauthenticated
 from tenantry.keys import revoke
 from tenantry.keys.workspaces import (
     IssuedKey,
@@ -161,10 +161,10 @@ async def cancel_trial(trial_id: UUID, ctx: SignedIn) -> Trial:
     return Trial.of(ctx, await actions.cancel(ctx, trial_id))
 
 
-@router.post("/{trial_id}/convert", responses=problems(*_MOVE, LimitReached, PlanNotFree, PlanUnknown))
+@router.post("/{trial_id}/convert", responses=problems(*_MOVE, LimitReached, PlanNotFree, PlanUnknown, RoleRefused))
 @creates
 async def convert_trial(trial_id: UUID, ctx: SignedIn, body: ConvertTrial | None = None) -> Trial:
-    """Take over an active trial's keys, with the calls made with them, onto one's own plan."""
+    """Take over an active trial's keys, with the calls made with them, onto one's own plan, or one's organization's."""
     return Trial.of(ctx, await actions.convert(ctx, trial_id, plan=body.plan if body else None))
 
 

@@ -8,6 +8,7 @@ from tenantry.kernel.module import Export, Job, NavItem
 from tenantry.web import mark
 
 from . import queries
+from .actions import CONVERT
 from .api import router
 from .notices import expire_trials, remind_owners
 from .pages import router as pages_router
@@ -28,6 +29,7 @@ MODULE = Module(
     routers=[router],
     pages=[pages_router],
     nav=[NavItem(mark("Trials"), "/trials", order=30, icon="flask")],
+    permissions=[CONVERT],
     jobs=[
         Job("trials.expire", expire_trials, every=timedelta(minutes=1)),
         Job("trials.remind", remind_owners, every=timedelta(minutes=1)),

@@ -7,7 +7,7 @@ checked the right. `actions.py` does so for owners; the operator's side and paym
 from datetime import timedelta
 from uuid import UUID
 
-from tenantry.holders import by_user, set_plan
+from tenantry.holders import by_id, by_user, set_plan
 from tenantry.holders.workspaces import move_end
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
@@ -49,16 +49,18 @@ async def cancel_trial(ctx: Context, workspace: Workspace, *, reason: str | None
 
 
 async def convert_trial(
-    ctx: Context, workspace: Workspace, plan: str, *, reason: str, within_limit: bool = False
+    ctx: Context, workspace: Workspace, plan: str, *, reason: str, within_limit: bool = False, to: UUID | None = None
 ) -> Workspace:
     """Give what the workspace has to its owner, on a plan of the owner's; its keys work on without a pause.
+
+    `to`: another holder's than the owner's own, for whom the owner works.
 
     Keys, their calls and the charts' hours, and what gauges count, are the owner's then. The windows of its meters stay
     with the workspace, as what the trial used: the plan begins unused. `within_limit` raises `LimitReached` when the
     plan does not allow so many keys; else all are kept. Raises `PlanUnknown`.
     """
     holder_id = await move_end(ctx, workspace.id)
-    own = await by_user(ctx.db, workspace.user_id)
+    own = await (by_user(ctx.db, workspace.user_id) if to is None else by_id(ctx.db, to))
     if own is None:
         raise TrialNotFound
     if own.plan != plan:

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tenantry.holders import PlanUnknown
 from tenantry.kernel import Context, Problem, SignedIn
+from tenantry.kernel.permissions import member_may
 from tenantry.keys import issue, revoke
 from tenantry.keys.workspaces import KeyNotFound, ScopeUnknown, TrialEnded
 from tenantry.usage import LimitReached
@@ -167,6 +168,8 @@ async def _trial_page(
         keys=found.keys,
         plan=ctx.product.plan(found.holder.plan),
         own_plan=ctx.product.plan(ctx.holder.plan),
+        is_shared=ctx.holder.kind == "organization",
+        may_convert=member_may(ctx, actions.CONVERT),
         extensions_left=left,
         key_rules=ctx.product.keys if _takes_keys(ctx, found) else None,
         refusal=_sentence(request, problem),

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 
 from tenantry.kernel import Context, Read, problems
-from tenantry.kernel.problems import Invalid, NotFound, Unauthenticated
+from tenantry.kernel.permissions import require_of_member
+from tenantry.kernel.problems import Invalid, NotFound, RoleRefused, Unauthenticated
 from tenantry.product import Meter, Product
 
 from .export import usage_file
 from .leases import Leases
+from .permissions import USAGE_READ
 from .queries import counters as queries
 from .queries.history import history_page
 from .rows import Standing
@@ -84,9 +86,10 @@ class History(BaseModel):
     next_cursor: datetime | None
 
 
-@router.get("", responses=problems(Unauthenticated))
+@router.get("", responses=problems(RoleRefused, Unauthenticated))
 async def read_usage(ctx: Read) -> Usage:
     """Answer the current window of every meter of the caller's plan."""
+    require_of_member(ctx, USAGE_READ)
     await ctx.port(Leases).settle(ctx.holder.id)
     found = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
     return Usage(plan=ctx.holder.plan, items=[_meter_usage(meter, one) for meter, one in found.items()])
@@ -95,7 +98,7 @@ async def read_usage(ctx: Read) -> Usage:
 @router.get(
     "/export.csv",
     response_class=Response,
-    responses=problems(Invalid, Unauthenticated)
+    responses=problems(Invalid, RoleRefused, Unauthenticated)
     | {
         200: {
             "description": "A header and a line for each window that was used, by meter and then oldest first. "
@@ -117,6 +120,7 @@ async def export_usage(
     last: To = None,
 ) -> Response:
     """Answer the windows that reach into some days as a CSV file (RFC 4180, UTF-8, times in UTC)."""
+    require_of_member(ctx, USAGE_READ)
     known = [one for one in ctx.product.meters if meter in {None, one.name}]
     if not known and meter is not None:
         raise _refused("meter", "There is no meter of this name.", "unknown")
@@ -131,7 +135,7 @@ async def export_usage(
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.get("/{meter}/history", responses=problems(Invalid, Unauthenticated, NotFound))
+@router.get("/{meter}/history", responses=problems(Invalid, NotFound, RoleRefused, Unauthenticated))
 async def read_history(
     ctx: Read,
     meter: str,
@@ -140,6 +144,7 @@ async def read_history(
     cursor: Cursor | None = None,
 ) -> History:
     """Answer the windows of one meter that reach into some days; without a filter into the last 30, or a year."""
+    require_of_member(ctx, USAGE_READ)
     known = _meter_named(ctx.product, meter)
     span = _asked_span(ctx, asked, per=known.per)
     await ctx.port(Leases).settle(ctx.holder.id)

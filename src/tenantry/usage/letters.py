@@ -19,8 +19,11 @@ class Reached(msgspec.Struct, frozen=True):
     window_end: datetime
 
 
-def reached_letter(ctx: Context, words: Translator, reached: Reached) -> Letter:
-    """To the holder's person: how much is used, what that means, and when the count starts again."""
+def reached_letter(ctx: Context, words: Translator, reached: Reached, *, organization: str | None = None) -> Letter:
+    """To the holder's person: how much is used, what that means, and when the count starts again.
+
+    `organization`: its name, to the owner and the admins of one.
+    """
     formats = Formats(words)
     values = {
         "used": formats.number(min(reached.used, reached.limit)),
@@ -35,7 +38,11 @@ def reached_letter(ctx: Context, words: Translator, reached: Reached) -> Letter:
         words("Your limit is reached: %(used)s of %(limit)s %(meter)s", **values)
         if is_all
         else words("%(percent)s of your %(limit)s %(meter)s are used", **values),
-        [_said(words, reached.meter, values, is_all=is_all), _what_then(words, values, is_all=is_all)],
+        [
+            *([words("This is about the organization %(name)s.", name=organization)] if organization else []),
+            _said(words, reached.meter, values, is_all=is_all),
+            _what_then(words, values, is_all=is_all),
+        ],
         action=(words("Look at your usage"), f"{ctx.settings.public_url}/usage"),
         closing=[
             words(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from tenantry.holders import PeriodChanged, PlanChanged
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, Job, NavItem
+from tenantry.kernel.permissions import member_may
 from tenantry.web import mark
 
 from .actions import follow_holder, forget_old_windows
@@ -12,6 +13,7 @@ from .api import router
 from .bursts import Bursts
 from .pages import router as pages_router
 from .panel import USAGE_PANEL
+from .permissions import USAGE_READ
 from .queries import counters as queries
 from .queries import stocks
 from .reservations import expire_reservations
@@ -20,11 +22,11 @@ from .uncounted import Uncounted, uncounted_figures
 
 
 async def _collect(ctx: Context) -> list[Window]:
-    return await queries.windows(ctx.db, ctx.holder.id)
+    return await queries.windows(ctx.db, ctx.holder.id) if member_may(ctx, USAGE_READ) else []
 
 
 async def _collect_levels(ctx: Context) -> list[stocks.Kept]:
-    return await stocks.levels(ctx.db, ctx.holder.id)
+    return await stocks.levels(ctx.db, ctx.holder.id) if member_may(ctx, USAGE_READ) else []
 
 
 MODULE = Module(
@@ -33,6 +35,7 @@ MODULE = Module(
     pages=[pages_router],
     nav=[NavItem(mark("Usage"), "/usage", order=10, icon="chart")],
     panels=[USAGE_PANEL],
+    permissions=[USAGE_READ],
     handlers={PlanChanged: follow_holder, PeriodChanged: follow_holder},
     jobs=[
         Job("usage.forget_old_windows", forget_old_windows, every=timedelta(hours=1)),

@@ -7,6 +7,7 @@ of two processes that see the same only one writes. What is lost in a crash betw
 
 import asyncio
 import contextvars
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -22,6 +23,7 @@ from tenantry.web import Letters, Translator
 from . import queries
 from .letters import Reached, reached_letter
 from .queries.exchange import Exchanged
+from .queries.notices import Reader
 
 REMEMBERED_MAX = 10_000
 """Counters whose last notice a process remembers; of a forgotten one the database is asked again."""
@@ -105,21 +107,28 @@ class Notices:
 async def write_notice(ctx: Context, holder_id: UUID, reached: Reached, *, window_start: datetime) -> bool:
     """Tell a holder's person by mail, unless that was done; `ctx` has no open unit. Answers whether it was new.
 
-    Lower percents of the same window count as told with it. A holder without a confirmed address is written down only.
+    An organization's owner and admins are told, each in a mail of their own. Lower percents of the same window count as
+    told with it. A holder without a confirmed address is written down only.
     """
     meter = reached.meter
     percents = sorted(one for one in meter.notices if one <= reached.percent)
-    # English: nobody's language is kept, and whoever's call this was need not be the reader.
-    words = Translator()
-    letter = reached_letter(ctx, words, reached)
-    text, html = ctx.port(Letters).render(letter, words)
     async with ctx.service() as working:
         new = await queries.notices.tell(
             working.db, holder_id, meter.name, window_start=window_start, percents=percents
         )
         if reached.percent not in new:
             return False
-        address = await queries.notices.address(working.db, holder_id)
-        if address is not None:
-            await send_mail(working, address, letter.subject, text=text, html=html)
+        await _send(working, reached, await queries.notices.readers(working.db, holder_id))
     return True
+
+
+async def _send(ctx: Context, reached: Reached, readers: Sequence[Reader]) -> None:
+    # English: nobody's language is kept, and whoever's call this was need not be the reader.
+    words = Translator()
+    if not readers:
+        return
+    # All of them are told about the same holder.
+    letter = reached_letter(ctx, words, reached, organization=readers[0].organization)
+    text, html = ctx.port(Letters).render(letter, words)
+    for reader in readers:
+        await send_mail(ctx, reader.email, letter.subject, text=text, html=html)

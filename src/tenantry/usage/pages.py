@@ -11,10 +11,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from tenantry.kernel import Context, Read
+from tenantry.kernel.permissions import require_of_member
 from tenantry.product import Meter, Product
 from tenantry.web import gettext, mark, page
 
 from .leases import Leases
+from .permissions import USAGE_READ
 from .queries import counters as queries
 from .queries.history import PastWindow, history
 from .spans import DAY_REFUSED, DAYS_MAX, Span, SpanRefused, day_of, span_of
@@ -74,6 +76,7 @@ async def show_usage(
     number: Annotated[int, Query(alias="page", ge=1, le=DAYS_MAX)] = 1,
 ) -> HTMLResponse:
     """Show each meter's current window, and the windows of one meter that a filter names."""
+    require_of_member(ctx, USAGE_READ)
     await ctx.port(Leases).settle(ctx.holder.id)
     standings = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
     asked, found = _read_filter(ctx, Asked(meter, first, last, {}))

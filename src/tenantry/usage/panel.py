@@ -8,9 +8,11 @@ from fastapi import Request
 
 from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
+from tenantry.kernel.permissions import member_may
 from tenantry.product import Meter
 
 from .leases import Leases
+from .permissions import USAGE_READ
 from .queries import counters as queries
 from .queries.history import PastWindow, history
 from .rows import Standing
@@ -28,9 +30,12 @@ class MeterCard:
 
 async def usage_values(ctx: Context, _request: Request) -> dict[str, Any]:
     """The plan in force and a card for each meter; days without a call are in the chart too."""
+    plan = ctx.product.plan(ctx.holder.plan)
+    if not member_may(ctx, USAGE_READ):
+        return {"plan": plan, "cards": []}
     await ctx.port(Leases).settle(ctx.holder.id)
     standings = await queries.standings(ctx.db, ctx.holder.id, ctx.product.meters)
-    return {"plan": ctx.product.plan(ctx.holder.plan), "cards": await _cards(ctx, standings)}
+    return {"plan": plan, "cards": await _cards(ctx, standings)}
 
 
 async def _cards(ctx: Context, standings: dict[Meter, Standing]) -> list[MeterCard]:

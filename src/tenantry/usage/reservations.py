@@ -22,6 +22,7 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.holders import HolderNotFound
 from tenantry.kernel import Context, Problem, new_id
 from tenantry.kernel.context import system_context
 from tenantry.kernel.database import refuse_while_open
@@ -243,8 +244,7 @@ async def _same(ctx: Context, wanted: _Wanted) -> Reservation | None:
 async def _refusal(ctx: Context, asked: Asked) -> Decision:
     found = await queries.counters.standing(ctx.db, asked.holder_id, asked.meter, per=asked.per)
     if found is None:
-        msg = f"holder {asked.holder_id} does not exist"
-        raise LookupError(msg)
+        raise HolderNotFound(internal=f"holder {asked.holder_id} does not exist")
     return found.refusal(asked.meter, asked.take)
 
 

@@ -3,10 +3,11 @@
 from typing import cast
 from uuid import UUID
 
+from tenantry.holders import HolderNotFound
 from tenantry.kernel import Context
 from tenantry.kernel.context import Holder, Resolved
 from tenantry.kernel.database import refuse_while_open
-from tenantry.kernel.problems import DatabaseUnavailable
+from tenantry.kernel.problems import DatabaseUnavailable, Unauthenticated
 from tenantry.product import Meter
 
 from . import queries
@@ -60,12 +61,18 @@ def spend(ctx: Context, meter: Meter, cost: int, by: Resolved | None, now: float
 
 
 async def ask(ctx: Context, meter: Meter, cost: int, by: Resolved | None) -> Decision:
-    """The second half of `consume`: what `spend` left open is decided by the database. The pace is not kept again."""
+    """The second half of `consume`: what `spend` left open is decided by the database. The pace is not kept again.
+
+    Raises `Unauthenticated` for a holder that has just been deleted.
+    """
     caller = Resolved(ctx.actor, ctx.holder) if by is None or by.holder is None else by
     holder, tier = cast("Holder", caller.holder), caller.actor.tier
     most = None if tier is None else ctx.product.limit(tier, meter)
     try:
         decision = await decide(ctx, holder.id, meter, cost, most=most)
+    except HolderNotFound:
+        # Deleted in this moment, with its organization: who shows its key or session now is nobody.
+        raise Unauthenticated from None
     except DatabaseUnavailable:
         if not meter.fail_open:
             raise
@@ -107,6 +114,5 @@ async def _uncounted(ctx: Context, holder_id: UUID, meter: Meter, cost: int) -> 
     async with ctx.service(writes=False) as reading:
         found = await queries.counters.standing(reading.db, holder_id, meter.name, per=meter.per)
     if found is None:
-        msg = f"holder {holder_id} does not exist"
-        raise LookupError(msg)
+        raise HolderNotFound(internal=f"holder {holder_id} does not exist")
     return found.refusal(meter.name, cost)

@@ -7,6 +7,7 @@ together. Where a unit does both it counts rows first and changes gauges then: i
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from tenantry.holders import HolderNotFound
 from tenantry.kernel import Context
 from tenantry.kernel.policies import Role
 from tenantry.product import Count, Gauge
@@ -38,8 +39,7 @@ async def change_gauge(ctx: Context, gauge: Gauge, by: int, *, holder_id: UUID |
         return changed
     found = await queries.level(ctx.db, holder, gauge.name)
     if found is None:
-        msg = f"holder {holder} does not exist"
-        raise LookupError(msg)
+        raise HolderNotFound(internal=f"holder {holder} does not exist")
     if by > 0:
         raise LimitReached.of_gauge(gauge, found, by)
     if by == 0:
@@ -80,8 +80,7 @@ async def refuse_when_full(
     holder = holder_id or ctx.holder.id
     plan = await queries.lock_holder(unit, holder)
     if plan is None:
-        msg = f"holder {holder} does not exist"
-        raise LookupError(msg)
+        raise HolderNotFound(internal=f"holder {holder} does not exist")
     # Only now: whoever was waited for may have changed the plan.
     limit = await queries.limit_of_rows(unit, plan, count.name)
     if limit is None:

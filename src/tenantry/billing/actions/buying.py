@@ -8,13 +8,15 @@ import msgspec
 
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
+from tenantry.kernel.permissions import require_of_member
 from tenantry.product import Plan
 
-from ..errors import CustomerUnknown, ProviderAway, ProviderUnconfigured, SubscribedAlready
+from ..errors import CustomerUnknown, OrganizationNeeded, ProviderAway, ProviderUnconfigured, SubscribedAlready
 from ..holding import billing_of
 from ..links import web_link
 from ..models import LIVE
 from ..overview import Overview, overview
+from ..permissions import BILLING_WRITE
 from ..providers import BillingProvider, BillingProviders, CheckoutPage, PortalPage
 from ..queries import customers as customer_queries
 from ..queries import reading
@@ -41,8 +43,13 @@ async def checkout(
     """The address of the provider's page where the plan is paid for; `ctx` has no open unit.
 
     `interval` and `lookup` choose among the plan's prices; without them it is its first. `coupon`: the provider's own
-    code. Raises `PlanNotForSale`, `SubscribedAlready`, `EmailUnproven`, `ProviderUnconfigured`, `ProviderAway`.
+    code. Raises `RoleRefused`, `OrganizationNeeded`, `PlanNotForSale`, `SubscribedAlready`, `EmailUnproven`,
+    `ProviderUnconfigured`, `ProviderAway`.
     """
+    require_of_member(ctx, BILLING_WRITE)
+    if ctx.product.billed == "organization" and ctx.holder.kind != "organization":
+        # What they bought for themselves would be out of sight as soon as they work for one.
+        raise OrganizationNeeded
     provider = ctx.port(BillingProviders).primary
     await refuse_unsold(ctx, provider, plan)
     buyer = await buyer_of(ctx)
@@ -71,8 +78,9 @@ async def checkout_price(ctx: Context, price: str, *, coupon: str | None = None)
 async def portal(ctx: Context) -> str:
     """The address of the provider's page about cards, invoices and the subscription; `ctx` has no open unit.
 
-    Raises `CustomerUnknown` before anything was bought, `ProviderUnconfigured`, `ProviderAway`.
+    Raises `RoleRefused`, `CustomerUnknown` before anything was bought, `ProviderUnconfigured`, `ProviderAway`.
     """
+    require_of_member(ctx, BILLING_WRITE)
     providers = ctx.port(BillingProviders)
     name, customer = await _customer(ctx)
     provider = providers.get(name)

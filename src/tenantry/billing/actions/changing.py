@@ -6,11 +6,13 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from tenantry.kernel import Context
+from tenantry.kernel.permissions import require_of_member
 from tenantry.kernel.tasks import to_the_end
 
 from ..errors import ProviderUnconfigured, SubscriptionNotFound
 from ..holding import billing_of
 from ..overview import overview
+from ..permissions import BILLING_WRITE
 from ..providers import BillingProvider, BillingProviders, Cancel, Change, Pause, PlanChange, Resume
 from ..queries import reading
 from ..queries.reading import Held
@@ -35,7 +37,7 @@ async def change_plan(
     """Put one's own subscription on another plan or price; a free plan is had by letting it end.
 
     `proration` as in `tenantry.Billing`, which decides when nothing is said. `ctx` has no open unit. Raises
-    `SubscriptionNotFound`, `PlanNotForSale`, `ChangeRefused`, `ProviderAway`, `ProviderUnconfigured`.
+    `RoleRefused`, `SubscriptionNotFound`, `PlanNotForSale`, `ChangeRefused`, `ProviderAway`, `ProviderUnconfigured`.
     """
     held = await _own(ctx, subscription_id)
     if any(one.name == plan and one.is_free for one in ctx.product.plans):
@@ -69,8 +71,12 @@ async def pause(ctx: Context, subscription_id: UUID | None = None, *, until: dat
 
 
 async def _own(ctx: Context, subscription_id: UUID | None) -> Held:
-    """The subscription that is meant: one's own, and not over. Without an id the one that counts, or goes on."""
-    if ctx.user_id is None or ctx.holder.kind != "user":
+    """The subscription that is meant: one's own or one's organization's, and not over.
+
+    Without an id the one that counts, or goes on.
+    """
+    require_of_member(ctx, BILLING_WRITE)
+    if ctx.user_id is None or ctx.holder.kind == "workspace":
         raise SubscriptionNotFound
     db = ctx.reading().db
     if subscription_id is not None:

@@ -19,8 +19,16 @@ PAUSE_SECONDS = 0.1
 
 
 async def buyer_of(ctx: Context) -> Buyer:
-    """The person who buys. Raises `EmailUnproven` where nobody knows whose the address is."""
-    found = await queries.buyer(ctx.reading().db, ctx.holder.id)
+    """Who buys: the person, or the organization at its owner's address.
+
+    Raises `EmailUnproven` where nobody knows whose that address is.
+    """
+    if ctx.holder.kind == "organization":
+        # An admin buys, too, who may not read of the owner.
+        async with ctx.service(writes=False) as reading:
+            found = await queries.organization_buyer(reading.db, ctx.holder.id)
+    else:
+        found = await queries.buyer(ctx.reading().db, ctx.holder.id)
     if found is None or not found.is_proven:
         raise EmailUnproven
     return found

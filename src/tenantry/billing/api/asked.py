@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.kernel.problems import Invalid, RoleRefused, Unauthenticated
 from tenantry.web import CrossSiteRefused
 
 from ..errors import ProviderAway, ProviderUnconfigured
 from ..snapshots import Interval
 
-ASK = (CrossSiteRefused, Invalid, ProviderAway, ProviderUnconfigured, Unauthenticated)
+ASK = (CrossSiteRefused, Invalid, ProviderAway, ProviderUnconfigured, RoleRefused, Unauthenticated)
 """What whatever asks a provider may answer."""
 
 Limit = Annotated[int, Query(ge=1, le=100)]

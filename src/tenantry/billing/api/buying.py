@@ -8,18 +8,21 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
 from tenantry.kernel import Context, Read, SignedIn, problems
-from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.kernel.permissions import require_of_member
+from tenantry.kernel.problems import Invalid, RoleRefused, Unauthenticated
 
 from .. import actions
 from ..errors import (
     ChangeRefused,
     CustomerUnknown,
     EmailUnproven,
+    OrganizationNeeded,
     PlanNotForSale,
     PriceNotForSale,
     SubscribedAlready,
 )
 from ..links import receipt_of
+from ..permissions import BILLING_READ
 from ..queries import reading
 from ..rows import Payment
 from ..snapshots import Interval, PaymentStatus, ProviderName, Reason
@@ -88,7 +91,9 @@ class PaymentList(BaseModel):
 @router.post(
     "/v1/checkout",
     status_code=201,
-    responses=problems(*ASK, ChangeRefused, EmailUnproven, PlanNotForSale, PriceNotForSale, SubscribedAlready),
+    responses=problems(
+        *ASK, ChangeRefused, EmailUnproven, OrganizationNeeded, PlanNotForSale, PriceNotForSale, SubscribedAlready
+    ),
 )
 async def open_checkout(body: OpenCheckout, ctx: SignedIn) -> Leads:
     """Open a page of the payment provider's where a plan, or a price by its id, is paid for."""
@@ -105,9 +110,10 @@ async def open_portal(ctx: SignedIn) -> Leads:
     return Leads(url=await actions.portal(ctx))
 
 
-@router.get("/v1/payments", responses=problems(Invalid, Unauthenticated))
+@router.get("/v1/payments", responses=problems(Invalid, RoleRefused, Unauthenticated))
 async def list_payments(ctx: Read, limit: Limit = 50, cursor: UUID | None = None, offset: Offset = 0) -> PaymentList:
-    """List the payments of who is signed in, with what was given back of them."""
+    """List the payments of who is signed in or of their organization, with what was given back of them."""
+    require_of_member(ctx, BILLING_READ)
     found = await reading.payments(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
     shown = [PaymentEntry.of(ctx, one) for one in found[:limit]]
     return PaymentList(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)

@@ -8,13 +8,15 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from tenantry.kernel import Context, Read, SignedIn, problems
-from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.kernel.permissions import require_of_member
+from tenantry.kernel.problems import Invalid, RoleRefused, Unauthenticated
 
 from .. import actions
 from ..access import Level, access
 from ..errors import ChangeRefused, PlanNotForSale, SubscriptionNotFound
 from ..holding import billing_of
 from ..overview import Overview
+from ..permissions import BILLING_READ
 from ..queries import reading
 from ..queries.reading import Held
 from ..snapshots import Interval, ProviderName, Status
@@ -130,17 +132,19 @@ class SubscriptionList(BaseModel):
     next_cursor: UUID | None
 
 
-@router.get("/v1/subscription", responses=problems(Unauthenticated))
+@router.get("/v1/subscription", responses=problems(RoleRefused, Unauthenticated))
 async def read_subscription(ctx: SignedIn) -> Standing:
     """Answer which plan is in force and what pays for it, asking the provider where our knowledge is old."""
+    require_of_member(ctx, BILLING_READ)
     return Standing.of(ctx, await actions.current(ctx))
 
 
-@router.get("/v1/subscriptions", responses=problems(Invalid, Unauthenticated))
+@router.get("/v1/subscriptions", responses=problems(Invalid, RoleRefused, Unauthenticated))
 async def list_subscriptions(
     ctx: Read, limit: Limit = 50, cursor: UUID | None = None, offset: Offset = 0
 ) -> SubscriptionList:
-    """List all subscriptions of who is signed in."""
+    """List all subscriptions of who is signed in, or of the organization that they work for."""
+    require_of_member(ctx, BILLING_READ)
     found = await reading.page(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
     now = ctx.clock.now()
     shown = [SubscriptionEntry.of(ctx, one, now) for one in found[:limit]]

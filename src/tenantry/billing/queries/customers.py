@@ -11,6 +11,7 @@ from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Words
 from tenantry.kernel.sql import now, plus
+from tenantry.organizations.models import Organizations
 
 from ..models import Customers
 from ..snapshots import ExternalId, ProviderName
@@ -30,7 +31,10 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class Buyer(msgspec.Struct, frozen=True):
-    """Who answers for a holder: the person's address, and whether it is known to be theirs."""
+    """Who answers for a holder: the person's address, and whether it is known to be theirs.
+
+    Of an organization's it is the owner's, and `name` the organization's.
+    """
 
     email: str
     name: str | None
@@ -73,6 +77,14 @@ _buyer = statement(
     .where(Holders.id == param("holder", Id()), Users.deleted_at.is_(None)),
     Buyer,
 )
+_organization_buyer = statement(
+    select(Users.email, Organizations.name, Users.email_verified_at.is_not(None).label("is_proven"))
+    .select_from(Holders)
+    .join(Organizations, Organizations.id == Holders.organization_id)
+    .join(Users, Users.id == Organizations.owner_id)
+    .where(Holders.id == param("holder", Id())),
+    Buyer,
+)
 
 
 async def of_holder(db: Unit, holder_id: UUID, provider: str) -> Customer | None:
@@ -103,3 +115,8 @@ async def release(db: Unit, customer_id: UUID) -> None:
 async def buyer(db: Unit, holder_id: UUID) -> Buyer | None:
     """The person of a holder; None for a holder of another kind, and for one who is gone."""
     return await db.one_or_none(_buyer, holder=holder_id)
+
+
+async def organization_buyer(db: Unit, holder_id: UUID) -> Buyer | None:
+    """The organization of a holder at its owner's address; None for a holder of another kind."""
+    return await db.one_or_none(_organization_buyer, holder=holder_id)

@@ -52,6 +52,12 @@ _renewed_of_user = statement(
     ),
     Subscription,
 )
+_going_on = statement(
+    select(*_SUBSCRIPTION).where(
+        Subscriptions.holder_id == param("holder", Id()), or_(*(Subscriptions.status == status for status in LIVE))
+    ),
+    Subscription,
+)
 _unlinked = statement(
     select(*_SUBSCRIPTION)
     .where(Subscriptions.holder_id.is_(None), Subscriptions.id > param("after", Id()))
@@ -191,3 +197,8 @@ async def trials_ending(db: Unit, *, within: timedelta, after: UUID, limit: int)
 async def renewed_of_user(db: Unit, user: UUID) -> list[Subscription]:
     """What a person's own holder goes on to pay for, whether or not the account is closed."""
     return await db.rows(_renewed_of_user, user=user)
+
+
+async def going_on(db: Unit, holder: UUID) -> list[Subscription]:
+    """What a holder has that is not over, also what will end."""
+    return await db.rows(_going_on, holder=holder)

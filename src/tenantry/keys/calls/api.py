@@ -8,9 +8,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 
 from tenantry.kernel import Read, problems
-from tenantry.kernel.problems import Invalid, Unauthenticated
+from tenantry.kernel.permissions import require_of_member
+from tenantry.kernel.problems import Invalid, RoleRefused, Unauthenticated
 from tenantry.kernel.spreadsheets import utc_text
 
+from ..actions import KEYS_READ
 from ..errors import KeyNotFound
 from .export import csv_of
 from .log import ENDPOINT_MAX, METHOD_MAX
@@ -22,6 +24,7 @@ from .stats import HOURLY_DAYS_MAX, Stats, Summary, stats_of
 router = APIRouter(prefix="/v1/keys/{key_id}", tags=["keys"])
 
 DAYS_MAX = 90
+_READ = (Invalid, KeyNotFound, RoleRefused, Unauthenticated)
 LINES_MAX = 10_000
 
 
@@ -157,7 +160,7 @@ class CallStats(BaseModel):
         )
 
 
-@router.get("/calls", responses=problems(Invalid, KeyNotFound, Unauthenticated))
+@router.get("/calls", responses=problems(*_READ))
 async def list_calls(
     ctx: Read,
     key_id: UUID,
@@ -167,6 +170,7 @@ async def list_calls(
     offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> CallList:
     """List the calls made with a key. They are there a quarter of a second after their answer."""
+    require_of_member(ctx, KEYS_READ)
     more = {} if cursor is None else {"before": place_of(cursor)}
     found = await reading.page(ctx.db, ctx.holder.id, key_id, asked.wanted(limit=limit + 1, offset=offset, **more))
     shown = found[:limit]
@@ -177,7 +181,7 @@ async def list_calls(
 @router.get(
     "/calls.csv",
     response_class=Response,
-    responses=problems(Invalid, KeyNotFound, Unauthenticated)
+    responses=problems(*_READ)
     | {
         200: {
             "description": "A header and a line for each call, newest first, without bodies.",
@@ -195,6 +199,7 @@ async def export_calls(
     ctx: Read, key_id: UUID, asked: Filtered, limit: Annotated[int, Query(ge=1, le=LINES_MAX)] = LINES_MAX
 ) -> Response:
     """Answer the newest calls made with a key as a CSV file (RFC 4180, UTF-8, times in UTC)."""
+    require_of_member(ctx, KEYS_READ)
     text = csv_of(await reading.page(ctx.db, ctx.holder.id, key_id, asked.wanted(limit=limit)))
     headers = {
         "Content-Disposition": f'attachment; filename="calls-{key_id}.csv"',
@@ -204,7 +209,7 @@ async def export_calls(
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.get("/stats", responses=problems(Invalid, KeyNotFound, Unauthenticated))
+@router.get("/stats", responses=problems(*_READ))
 async def read_stats(
     ctx: Read,
     key_id: UUID,
@@ -213,6 +218,7 @@ async def read_stats(
     ] = 1,
 ) -> CallStats:
     """Answer how a key was used in the last days, by the hour or the UTC day, and by endpoint."""
+    require_of_member(ctx, KEYS_READ)
     return CallStats.of(await stats_of(ctx.db, ctx.holder.id, key_id, days=days, now=ctx.clock.now()))
 
 

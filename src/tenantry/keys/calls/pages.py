@@ -9,10 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from tenantry.kernel import SignedIn
+from tenantry.kernel.permissions import member_may, require_of_member
 from tenantry.kernel.spreadsheets import utc_text
 from tenantry.web import page
 
 from .. import queries
+from ..actions import KEYS_READ, KEYS_WRITE
 from ..errors import KeyNotFound
 from ..tiers import effective_tier
 from .api import Filter, place_of
@@ -52,6 +54,7 @@ async def _asked(
 @router.api_route("/keys/{key_id}", methods=["GET", "HEAD"], response_class=HTMLResponse)
 async def show_key(ctx: SignedIn, request: Request, key_id: UUID, asked: Annotated[Asked, Depends(_asked)]) -> Response:
     """Show how a key was used in the last days, and its calls, newest first."""
+    require_of_member(ctx, KEYS_READ)
     db, holder = ctx.reading().db, ctx.holder.id
     key = await queries.one(db, holder, key_id)
     if key is None:
@@ -66,6 +69,7 @@ async def show_key(ctx: SignedIn, request: Request, key_id: UUID, asked: Annotat
         "keys/key.html",
         key=key,
         tier=ctx.product.plan(effective_tier(ctx.product, key.tier, ctx.holder.plan)),
+        may_change=member_may(ctx, KEYS_WRITE),
         stats=stats,
         charts=points_of(stats),
         spans=SPANS,

@@ -1069,7 +1069,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_holders_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holders")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_holders_organization_id_id")),
-        sa.UniqueConstraint("organization_id", name=op.f("uq_holders_organization_id")),
         sa.UniqueConstraint("user_id", "id", name=op.f("uq_holders_user_id_id")),
         sa.UniqueConstraint("user_id", name=op.f("uq_holders_user_id")),
         sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_holders_workspace_id_id")),
@@ -1082,6 +1081,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_holders_plan", ["plan"], unique=False)
         batch_op.create_index("ix_holders_plan_after", ["plan_after"], unique=False)
         batch_op.create_index("ix_holders_plan_until", ["plan_until"], unique=False)
+        batch_op.create_index(
+            "uq_holders_organization_id",
+            ["organization_id"],
+            unique=True,
+            postgresql_where=sa.text("organization_id IS NOT NULL"),
+            sqlite_where=sa.text("organization_id IS NOT NULL"),
+        )
 
     op.create_table(
         "sessions",
@@ -2747,6 +2753,11 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     with op.batch_alter_table("holders", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_holders_organization_id",
+            postgresql_where=sa.text("organization_id IS NOT NULL"),
+            sqlite_where=sa.text("organization_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_holders_plan_until")
         batch_op.drop_index("ix_holders_plan_after")
         batch_op.drop_index("ix_holders_plan")

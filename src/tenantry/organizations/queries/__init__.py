@@ -1,5 +1,5 @@
 """All SQL of organizations, one file a noun."""
 
-from . import invitations, lookup, members, organizations
+from . import answering, invitations, lookup, members, organizations
 
-__all__ = ["invitations", "lookup", "members", "organizations"]
+__all__ = ["answering", "invitations", "lookup", "members", "organizations"]

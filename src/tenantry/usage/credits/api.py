@@ -13,11 +13,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tenantry.kernel import Caller, Context, Read, problems
-from tenantry.kernel.permissions import Permission
-from tenantry.kernel.problems import Forbidden, Invalid, Unauthenticated
+from tenantry.kernel.permissions import Permission, require_of_member
+from tenantry.kernel.problems import Forbidden, Invalid, RoleRefused, Unauthenticated
 from tenantry.product import AUTHORIZE
 from tenantry.web import CrossSiteRefused
 
+from ..permissions import CREDITS_READ
 from . import queries, spending
 from .errors import CreditReservationConflict, CreditReservationNotFound, CreditsInsufficient, CreditsSpentOtherwise
 from .export import ENTRIES_MAX, csv_of
@@ -157,9 +158,10 @@ _ASK = (CrossSiteRefused, Forbidden, Invalid, Unauthenticated)
 _ID = "/reservations/{reservation_id}"
 
 
-@router.get("", responses=problems(Forbidden, Invalid, Unauthenticated))
+@router.get("", responses=problems(Forbidden, Invalid, RoleRefused, Unauthenticated))
 async def read_credits(ctx: Caller, holder_id: HolderId = None) -> MyCredits:
     """Answer what there is, what of it expires next, and of which grants it is."""
+    require_of_member(ctx, CREDITS_READ)
     whose = _whose(ctx, holder_id)
     async with ctx.service(writes=False) as reading:
         reserved, grants = await queries.live(reading.db, whose)
@@ -175,9 +177,10 @@ async def read_credits(ctx: Caller, holder_id: HolderId = None) -> MyCredits:
     )
 
 
-@router.get("/entries", responses=problems(Invalid, Unauthenticated))
+@router.get("/entries", responses=problems(Invalid, RoleRefused, Unauthenticated))
 async def list_entries(ctx: Read, limit: Limit = 50, cursor: Cursor | None = None, offset: Offset = 0) -> Ledger:
     """List what became of the credits of who is signed in."""
+    require_of_member(ctx, CREDITS_READ)
     found = await queries.page(ctx.db, ctx.holder.id, before=cursor, limit=limit + 1, offset=offset)
     shown = [LedgerEntry.of(one) for one in found[:limit]]
     return Ledger(items=shown, next_cursor=shown[-1].number if len(found) > limit else None)
@@ -186,7 +189,7 @@ async def list_entries(ctx: Read, limit: Limit = 50, cursor: Cursor | None = Non
 @router.get(
     "/export.csv",
     response_class=Response,
-    responses=problems(Unauthenticated)
+    responses=problems(RoleRefused, Unauthenticated)
     | {
         200: {
             "description": f"A header and a line for each entry, newest first, {ENTRIES_MAX} at most.",
@@ -202,6 +205,7 @@ async def list_entries(ctx: Read, limit: Limit = 50, cursor: Cursor | None = Non
 )
 async def export_entries(ctx: Read) -> Response:
     """Answer the ledger as a CSV file (RFC 4180, UTF-8, times in UTC)."""
+    require_of_member(ctx, CREDITS_READ)
     text = csv_of(await queries.page(ctx.db, ctx.holder.id, limit=ENTRIES_MAX))
     headers = {
         "Content-Disposition": 'attachment; filename="credits.csv"',
@@ -211,7 +215,9 @@ async def export_entries(ctx: Read) -> Response:
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.post("/spend", status_code=201, responses=problems(*_ASK, CreditsInsufficient, CreditsSpentOtherwise))
+@router.post(
+    "/spend", status_code=201, responses=problems(*_ASK, CreditsInsufficient, CreditsSpentOtherwise, RoleRefused)
+)
 async def spend_credits(body: Spending, ctx: Caller) -> SpentCredits:
     """Spend credits, or none at all where there are too few."""
     done = await spending.spend(ctx, body.amount, reference=body.reference, **_terms(ctx, body, body.label))
@@ -219,7 +225,9 @@ async def spend_credits(body: Spending, ctx: Caller) -> SpentCredits:
 
 
 @router.post(
-    "/reservations", status_code=201, responses=problems(*_ASK, CreditReservationConflict, CreditsInsufficient)
+    "/reservations",
+    status_code=201,
+    responses=problems(*_ASK, CreditReservationConflict, CreditsInsufficient, RoleRefused),
 )
 async def reserve_credits(body: Reserving, ctx: Caller) -> CreditReservation:
     """Set credits aside for work whose cost is known afterwards."""

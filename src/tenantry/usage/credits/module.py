@@ -5,9 +5,11 @@ from datetime import timedelta
 from tenantry.identity.events import UserRegistered
 from tenantry.kernel import Context, Module
 from tenantry.kernel.module import Export, Job, NavItem
+from tenantry.kernel.permissions import member_may
 from tenantry.organizations.events import OwnOrganizationOpened
 from tenantry.web import mark
 
+from ..permissions import CREDITS_READ, CREDITS_SPEND
 from . import queries
 from .api import router
 from .granting import give_gift
@@ -20,13 +22,14 @@ EXPORT_MAX = 100_000
 
 
 async def _collect(ctx: Context) -> list[Entry]:
-    return await queries.page(ctx.db, ctx.holder.id, limit=EXPORT_MAX)
+    return await queries.page(ctx.db, ctx.holder.id, limit=EXPORT_MAX) if member_may(ctx, CREDITS_READ) else []
 
 
 MODULE = Module(
     "credits",
     routers=[router],
     pages=[pages_router],
+    permissions=[CREDITS_READ, CREDITS_SPEND],
     nav=[NavItem(mark("Credits"), "/credits", order=15, icon="data")],
     panels=[CREDITS_PANEL],
     handlers={UserRegistered: give_gift, OwnOrganizationOpened: give_gift},

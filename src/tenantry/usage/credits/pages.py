@@ -8,8 +8,10 @@ from fastapi.responses import HTMLResponse
 
 from tenantry.kernel import Context, Read
 from tenantry.kernel.module import Panel
+from tenantry.kernel.permissions import require_of_member
 from tenantry.web import page
 
+from ..permissions import CREDITS_READ
 from . import queries
 from .granting import AMOUNT_MAX
 from .rows import Balance, Entry, Grant
@@ -40,6 +42,7 @@ async def show_credits(
     ctx: Read, request: Request, before: Annotated[int | None, Query(ge=1, le=AMOUNT_MAX)] = None
 ) -> HTMLResponse:
     """Show what there is, and a page of the ledger, newest first: what came before an entry's number."""
+    require_of_member(ctx, CREDITS_READ)
     return page(request, "usage/credits.html", seen=await _shown(ctx, before=before, rows=ROWS_MAX))
 
 

@@ -14,7 +14,9 @@ from uuid import UUID
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.database import refuse_while_open
 from tenantry.kernel.database.failures import UniqueViolation
+from tenantry.kernel.permissions import require_of_member
 
+from ..permissions import CREDITS_SPEND
 from . import queries
 from .book import Book
 from .errors import CreditReservationConflict, CreditReservationNotFound, CreditsInsufficient, CreditsSpentOtherwise
@@ -44,6 +46,7 @@ async def spend(ctx: Context, amount: int, *, reference: str | None = None, **te
     once, and answers the same again; with another amount it is `CreditsSpentOtherwise` (409).
     """
     refuse_while_open("spending credits")
+    require_of_member(ctx, CREDITS_SPEND)
     whose = _whose(ctx, terms)
     _fitting(amount, least=1)
     _short(terms.get("label"))
@@ -72,6 +75,7 @@ async def reserve(
     answers the same reservation, also when it has ended; with others `CreditReservationConflict` (409).
     """
     refuse_while_open("reserving credits")
+    require_of_member(ctx, CREDITS_SPEND)
     whose = _whose(ctx, terms)
     _fitting(amount, least=1)
     _short(terms.get("label"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -12,8 +13,18 @@ from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Whole
 from tenantry.kernel.sql import entries, member, now
+from tenantry.organizations.answering import answering
+from tenantry.organizations.models import Organizations
 
 from ..models import UsageCounters, UsageNotices
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """Who is written to, and about which organization; None, about what is their own."""
+
+    email: str
+    organization: str | None
+
 
 _KEY = ("holder_id", "meter", "window_start")
 
@@ -43,11 +54,11 @@ _tell = statement(
     .returning(UsageNotices.percent)
 )
 
-# An address that nobody has confirmed may be a stranger's.
-_address = statement(
-    select(Users.email)
-    .join(Holders, Holders.user_id == Users.id)
-    .where(Holders.id == param("holder"), Users.email_verified_at.is_not(None), Users.deleted_at.is_(None))
+_readers = statement(
+    answering(select(Users.email, Organizations.name.label("organization")).select_from(Holders))
+    .where(Holders.id == param("holder"))
+    .order_by(Users.email),
+    Reader,
 )
 
 
@@ -57,7 +68,6 @@ async def tell(db: Unit, holder_id: UUID, meter: str, *, window_start: datetime,
     return await db.rows(_tell, holder=holder_id, meter=meter, window=window_start, percents=asked)
 
 
-async def address(db: Unit, holder_id: UUID) -> str | None:
-    """Where the holder's person is written to; None without a person, or an address that is known to be theirs."""
-    found: str | None = await db.one_or_none(_address, holder=holder_id)
-    return found
+async def readers(db: Unit, holder_id: UUID) -> list[Reader]:
+    """Who is written to about a holder: its person, or its organization's owner and admins. None without an address."""
+    return await db.rows(_readers, holder=holder_id)
