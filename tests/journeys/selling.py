@@ -16,8 +16,9 @@ import httpx2
 import pytest
 
 from journeys.selling_product import product
+from tenantry.blueprints import load
 from tenantry.testing import Server, TestDatabase, environment_of, serve
-from tenantry.testing.standins import start_billing
+from tenantry.testing.standins import sell_goods, start_billing
 from tenantry.testing.standins.billing import BillingStandIn
 from tenantry.testing.standins.billing_events import Sent
 
@@ -84,12 +85,17 @@ def selling_twice(database: TestDatabase, folder: Path) -> Iterator[tuple[Billin
 
 
 @contextmanager
-def selling(database: TestDatabase, folder: Path) -> Iterator[Sale]:
-    """Run the product until the block ends."""
+def selling(database: TestDatabase, folder: Path, blueprint: str | None = None) -> Iterator[Sale]:
+    """Run the product, or a blueprint with all that is for sale beside its plans, until the block ends."""
+    declared = load(blueprint) if blueprint else product
     with (
-        start_billing(product) as shop,
-        serve(folder, str(DECLARATION), TENANTRY_DEMO_BILLING=shop.url, **environment_of(database)) as server,
+        start_billing(declared) as shop,
+        serve(
+            folder, blueprint or str(DECLARATION), TENANTRY_DEMO_BILLING=shop.url, **environment_of(database)
+        ) as server,
     ):
+        if blueprint:
+            sell_goods(shop, declared)
         yield Sale(server, shop, database)
 
 
