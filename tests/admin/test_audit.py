@@ -82,16 +82,18 @@ async def test_everybody_reads_their_own_entries_and_the_operator_all(office):
     grace = (await office.grace.get("/v1/me")).json()
     async with office.as_operator().service() as ctx:
         await audit(ctx, "user.banned", subject=("user", grace["id"]), reason="spam", detail={"ticket": 7})
+        await audit(ctx, "impersonation.began", subject=("user", grace["id"]), reason="asked for help")
         await audit(ctx, "other.thing", subject=("user", str(office.operator)))
     looking = office.as_operator()
     through = replace(looking, actor=replace(looking.actor, user_id=UUID(grace["id"]), impersonator_id=office.operator))
     async with through.service() as ctx:
         await audit(ctx, "thing.seen", detail={"from": "our office"})
     own = (await office.grace.get(PATH)).json()["items"]
-    seen, banned, *others = own
+    seen, looked, banned, *others = own
     assert (seen["actor_id"], seen["is_impersonated"], seen["impersonator_id"]) == (grace["id"], True, None)
     assert (seen["detail"], seen["address"]) == ({}, None)
-    assert (banned["action"], banned["reason"], banned["subject_id"]) == ("user.banned", "spam", grace["id"])
+    assert (banned["action"], banned["reason"], banned["subject_id"]) == ("user.banned", None, grace["id"])
+    assert (looked["reason"], looked["actor_id"]) == ("asked for help", None)
     assert (banned["actor_id"], banned["detail"], banned["address"]) == (None, {}, None)
     assert {one["actor_id"] for one in others} <= {grace["id"], None}
     assert "session.started" in {one["action"] for one in others}
@@ -107,9 +109,9 @@ async def test_everybody_reads_their_own_entries_and_the_operator_all(office):
     for asked in ({"scope": "all"}, {"actor_id": grace["id"]}, {"subject_id": "x"}):
         refused = await office.grace.get(PATH, params=asked)
         assert (refused.status_code, refused.json()["permission"]) == (403, ADMINISTER.name), asked
-    everything = {"scope": "all", "subject_id": grace["id"], "actor_id": str(office.operator)}
+    everything = {"scope": "all", "subject_id": grace["id"], "actor_id": str(office.operator), "action": "user.banned"}
     (told,) = (await office.ada.get(PATH, params=everything)).json()["items"]
-    assert (told["actor_id"], told["detail"]) == (str(office.operator), {"ticket": 7})
+    assert (told["actor_id"], told["reason"], told["detail"]) == (str(office.operator), "spam", {"ticket": 7})
     # What an operator reads of themselves is no more than that, until they ask for all.
     assert grace["id"] not in {one["actor_id"] for one in (await office.ada.get(PATH)).json()["items"]}
     assert (await (await office.kit.client()).get(PATH)).status_code == 401

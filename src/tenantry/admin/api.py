@@ -27,12 +27,16 @@ def _in_utc(at: datetime) -> datetime:
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Word = Annotated[str | None, Query(min_length=1, max_length=100)]
 
+LOOK = "impersonation.began"
+"""Its reason was given to be read by the person, too."""
+
 
 class AuditEntry(BaseModel):
     """An entry. `actor_kind`: user, key, system or anonymous.
 
-    Of what others did to a person they read what it was, when, and why; who it was, from where, and its details are for
-    who looks after the product. `is_impersonated`: somebody who does acted in the person's name.
+    Of what others did to a person they read what it was and when, and why somebody looked through their eyes; other
+    reasons, who it was, from where, and its details are for who looks after the product. `is_impersonated`: somebody
+    who does acted in the person's name.
     """
 
     id: UUID
@@ -57,7 +61,7 @@ class AuditEntry(BaseModel):
         if not sees_all and (entry.actor_id != reader or entry.impersonator_id is not None):
             told |= {"detail": {}, "request_id": None, "address": None, "impersonator_id": None}
         if not sees_all and entry.actor_id != reader:
-            told["actor_id"] = None
+            told |= {"actor_id": None, "reason": entry.reason if entry.action == LOOK else None}
         return cls(**told)
 
 

@@ -10,7 +10,7 @@ from tenantry.kernel import Settings
 from tenantry.kernel.addresses import LOOPBACK
 from tenantry.product import Product
 from tenantry.sources import Binance
-from tenantry.testing.standins import PEOPLE, is_reachable, sell_goods, start_billing, start_binance, start_identity
+from tenantry.testing.standins import PEOPLE, is_reachable, start_billing, start_binance, start_identity
 
 from .demo import Demo
 
@@ -64,7 +64,7 @@ def _payments(demo: Demo, product: Product, settings: Settings, stack: ExitStack
     told = f"{settings.public_url}/webhooks/fake"
     provider = stack.enter_context(start_billing(product, told=told, file=_books_of(settings)))
     if product.billing is not None and product.billing.offers == "products":
-        sell_goods(provider, product)
+        provider.sell_goods(product)
     demo.environment["TENANTRY_DEMO_BILLING"] = provider.url
     demo.lines["Payments"] = f"demo, no money moves; what was bought is at {provider.url}"
 

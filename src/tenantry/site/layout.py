@@ -155,6 +155,8 @@ def _notice(request: Request, product: Product, settings: Settings) -> str:
     parts = [_("Development.")]
     if settings.demo_issuer:
         parts.append(_("You sign in as a made-up person at %(host)s.", host=urlsplit(settings.demo_issuer).netloc))
+    if product.billing is not None and settings.demo_billing:
+        parts.append(_("No money moves: you pay a stand-in at %(host)s.", host=urlsplit(settings.demo_billing).netloc))
     if any(isinstance(source.adapter, Binance) and source.status == "active" for source in product.sources):
         host = urlsplit(settings.binance_base_url).netloc
         if _is_loopback(settings.binance_base_url):

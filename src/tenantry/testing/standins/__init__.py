@@ -6,7 +6,6 @@ For the demo without the internet and for tests that patch nothing. Never for pr
 from tenantry.identity import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
 from .billing import start_billing
-from .billing_goods import sell_goods
 from .binance import is_reachable, start_binance
 from .github import GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, start_github
 from .identity import start_identity
@@ -22,7 +21,6 @@ __all__ = [
     "Person",
     "StandIn",
     "is_reachable",
-    "sell_goods",
     "start_billing",
     "start_binance",
     "start_github",

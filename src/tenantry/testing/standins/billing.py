@@ -18,6 +18,7 @@ from tenantry import product as declared
 from .billing_api import Api
 from .billing_changes import cancel, fail_payments
 from .billing_events import Postman, Sent, Waiting
+from .billing_goods import goods_of
 from .billing_pages import Pages
 from .billing_shop import Shop
 from .billing_state import Interval, Payment, Subscription, Told, read_books
@@ -104,6 +105,11 @@ class BillingStandIn(StandIn):
         """Sell a product that nobody declared, without an interval paid once; answers its price's id."""
         with self._shop.turn():
             return self._shop.sell(name, amount, interval=interval, currency=currency, details=dict(details or {})).id
+
+    def sell_goods(self, product: declared.Product) -> None:
+        """Sell what a product takes from its provider's shop: its plans without prices, and credits."""
+        for good in goods_of(product):
+            self.sell(good.name, good.amount, interval=good.interval, details=good.details)
 
     def fail_payments(self, subscription: str, count: int = 1) -> None:
         """The next `count` payments of it fail."""

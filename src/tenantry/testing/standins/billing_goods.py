@@ -6,7 +6,6 @@ import msgspec
 
 from tenantry.product import Product
 
-from .billing import BillingStandIn
 from .billing_state import Interval
 
 PACKS = ((100, 500, None), (1000, 3900, 365))
@@ -34,9 +33,3 @@ def goods_of(product: Product) -> Iterator[Good]:
     for number, amount, days in PACKS if tokens else ():
         lasting = {"tokens_days": str(days)} if days else {}
         yield Good(f"{number:,} {tokens}", amount, None, {"tokens": str(number)} | lasting)
-
-
-def sell_goods(provider: BillingStandIn, product: Product) -> None:
-    """Put them up for sale there."""
-    for good in goods_of(product):
-        provider.sell(good.name, good.amount, interval=good.interval, details=good.details)
