@@ -18,7 +18,7 @@ import pytest
 from journeys.selling_product import product
 from tenantry.blueprints import load
 from tenantry.testing import Server, TestDatabase, environment_of, serve
-from tenantry.testing.standins import sell_goods, start_billing
+from tenantry.testing.standins import start_billing
 from tenantry.testing.standins.billing import BillingStandIn
 from tenantry.testing.standins.billing_events import Sent
 
@@ -95,7 +95,7 @@ def selling(database: TestDatabase, folder: Path, blueprint: str | None = None) 
         ) as server,
     ):
         if blueprint:
-            sell_goods(shop, declared)
+            shop.sell_goods(declared)
         yield Sale(server, shop, database)
 
 

@@ -1,10 +1,11 @@
 """The frame: where one can go, who one is, and what is not real here."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from tenantry import Google, Plan, Product
+from tenantry import Credits, Google, Plan, Product
 from tenantry.kernel import Module
 from tenantry.kernel.module import NavItem
 
@@ -59,7 +60,8 @@ async def test_a_missing_page_is_404_whatever_is_in_the_way_of_knowing_who_asks(
 
 async def test_links_of_modules_are_shown_to_whom_they_are_for(start, browse):
     own = Module("own", nav=[NavItem("Reports", "/reports"), NavItem("About", "/about", signed_in=False)])
-    kit = await start(Product("Acme", sign_in=[Google()], plans=[Plan("free", price=0)], modules=[own]))
+    plans = [Plan("free", price=0)]
+    kit = await start(Product("Acme", sign_in=[Google()], plans=plans, credits=Credits("tokens"), modules=[own]))
     outside, inside = await browse(kit), await browse(kit, "ada")
     page = (await outside.get("/pricing")).text
     assert "/about" in page
@@ -67,6 +69,9 @@ async def test_links_of_modules_are_shown_to_whom_they_are_for(start, browse):
     page = (await inside.get("/dashboard")).text
     assert "/reports" in page
     assert "/about" not in page
+    # In the product's own words, and no way to where nothing is counted.
+    assert re.search(r'href="/credits".*?Tokens\s*</a>', page, re.DOTALL)
+    assert 'href="/usage"' not in page
 
 
 @pytest.mark.parametrize(
