@@ -93,7 +93,7 @@ async def test_revenue_on_the_page_and_in_the_file(office, holder):
     )
     page = await office.see("/admin/revenue")
     for text in (
-        "Recurs every month",
+        "Monthly recurring revenue",
         "$9",
         "1 subscription",
         "Mar 2026",
