@@ -52,6 +52,8 @@ async def test_its_plan_is_that_of_all_who_work_for_it(team, till, bought):
     for path in ("checkout", "portal", *(f"subscription/{one}" for one in ("change", "cancel", "resume", "pause"))):
         body = {"plan": "team"} if path in {"checkout", "subscription/change"} else {}
         assert outcome(await team.alan.post(f"/v1/{path}", json=body)) == ROLE, path
+    assert outcome(await team.alan.post("/v1/checkout", json={"price": "price_1"})) == ROLE
+    assert (await team.alan.post("/billing/checkout", data={"price": "price_1"}, headers=HTML)).status_code == 403
     for path in ("/billing", "/pricing"):
         text = (await team.alan.get(path, headers=HTML)).text
         assert 'action="/billing' not in text
@@ -105,7 +107,8 @@ async def test_who_leaves_ends_nothing_and_a_deleted_organization_is_not_charged
     assert (over.external_id, over.email) == (bought, None)
     # Who belongs to none holds nothing and buys nothing.
     assert (await team.plans())[0] == "free"
-    assert outcome(await team.ada.post("/v1/checkout", json={"plan": "pro"})) == (409, "billing.organization_needed")
+    for wish in ({"plan": "pro"}, {"price": "price_1"}):
+        assert outcome(await team.ada.post("/v1/checkout", json=wish)) == (409, "billing.organization_needed")
     assert "make one first" in (await team.ada.post("/billing/checkout", data={"wish": "pro"}, headers=HTML)).text
 
 

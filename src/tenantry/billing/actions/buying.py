@@ -46,10 +46,7 @@ async def checkout(
     code. Raises `RoleRefused`, `OrganizationNeeded`, `PlanNotForSale`, `SubscribedAlready`, `EmailUnproven`,
     `ProviderUnconfigured`, `ProviderAway`.
     """
-    require_of_member(ctx, BILLING_WRITE)
-    if ctx.product.billed == "organization" and ctx.holder.kind != "organization":
-        # What they bought for themselves would be out of sight as soon as they work for one.
-        raise OrganizationNeeded
+    _refuse_others(ctx)
     provider = ctx.port(BillingProviders).primary
     await refuse_unsold(ctx, provider, plan)
     buyer = await buyer_of(ctx)
@@ -65,6 +62,7 @@ async def checkout_price(ctx: Context, price: str, *, coupon: str | None = None)
 
     Raises as `checkout`, and `PriceNotForSale`. What is paid once may be bought beside anything, and again.
     """
+    _refuse_others(ctx)
     provider = ctx.port(BillingProviders).primary
     buyer = await buyer_of(ctx)
     found = chosen_price(ctx.product, await prices_of(ctx, provider), price)
@@ -130,6 +128,13 @@ async def _open(ctx: Context, provider: BillingProvider, buyer: Buyer, seen: Ove
         detail = {"provider": provider.name, "plan": wish.plan, "price": wish.price.external_id}
         await audit(working, "billing.checkout_opened", subject=("holder", ctx.holder.id), detail=detail)
     return url
+
+
+def _refuse_others(ctx: Context) -> None:
+    require_of_member(ctx, BILLING_WRITE)
+    if ctx.product.billed == "organization" and ctx.holder.kind != "organization":
+        # What they bought for themselves would be out of sight as soon as they work for one.
+        raise OrganizationNeeded
 
 
 def _refuse_second(ctx: Context, seen: Overview) -> None:
