@@ -184,6 +184,11 @@ async def _payer(ctx: Context, told: Told, snapshot: PaymentSnapshot) -> UUID | 
         of = await subscriptions.subscription(ctx.db, told.provider, snapshot.subscription)
         if of is not None and of.holder_id is not None:
             return await owners.lock_by_id(ctx.db, of.holder_id)
+    for known in (snapshot.external_id, snapshot.intent):
+        seen = None if known is None else await payments.payment(ctx.db, told.provider, known)
+        if seen is not None and seen.holder_id is not None:
+            # Given to somebody: that stands, whoever has the address, or owns an organization, by now.
+            return await owners.lock_by_id(ctx.db, seen.holder_id)
     return await find_holder(
         ctx, told.provider, customer=snapshot.customer, named=snapshot.holder_id, email=snapshot.email
     )
