@@ -70,3 +70,8 @@ async def test_what_was_bought_by_an_address_stays_with_the_organization_that_it
     await told(msgspec.structs.replace(paid, status="partially_refunded", refunded=250))
     assert await left_of(team) == [0, 260, 260, 10]
     assert (await team.ada.get("/v1/payments")).json()["items"] == []
+    # It is deleted: what was spent of them is not there again for the next one that the address stands for.
+    assert (await team.grace.delete(f"/v1/organizations/{team.id}")).status_code == 204
+    for back in (250, 300):
+        await told(msgspec.structs.replace(paid, status="partially_refunded", refunded=back))
+        assert (await left_of(team))[0] == 0

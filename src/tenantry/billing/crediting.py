@@ -73,7 +73,8 @@ async def _credit_pack(ctx: Context, event: PaymentSucceeded | PaymentPriced | P
     for fact in facts[1:]:
         if await revoke(ctx, event.holder_id, fact, share) is not None:
             return
-    if tokens is not None:
+    # A refund grants nothing: what was paid did, or the price when it became known.
+    if tokens is not None and not isinstance(event, PaymentRefunded):
         declared = ctx.product.credits.expires if ctx.product.credits else None
         days = _whole(DAYS, DAYS_MAX, pack.details, pack.of_product)
         lasts = timedelta(days=days) if days else declared

@@ -12,7 +12,7 @@ from tenantry.organizations.events import OrganizationDeleted
 
 from .errors import ChangeRefused, ProviderUnconfigured
 from .providers import BillingProvider, BillingProviders, Cancel
-from .queries import subscriptions
+from .queries import payments, subscriptions
 from .reading import change_now, read_now
 from .rows import Subscription
 from .snapshots import TERMINAL, ExternalId, SubscriptionSnapshot
@@ -33,6 +33,8 @@ async def stop_charging_organization(ctx: Context, event: OrganizationDeleted) -
     for row in await subscriptions.going_on(ctx.db, event.holder_id):
         told = {ORGANIZATION: str(event.organization_id), PROVIDER: row.provider, EXTERNAL: row.external_id}
         await enqueue(ctx, STOP_SUBSCRIPTION, told)
+    # Its payments are nobody's then, and may stand for another organization of their buyer's: not as new ones.
+    await payments.keep_facts(ctx.db, event.holder_id, organization=event.organization_id)
 
 
 async def _stop_subscription(ctx: Context, payload: dict[str, Any]) -> None:

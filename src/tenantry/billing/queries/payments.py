@@ -5,10 +5,12 @@ from uuid import UUID
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from tenantry.holders.models import Holders
 from tenantry.kernel import new_id
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Words
 from tenantry.kernel.sql import now
+from tenantry.organizations.models import Organizations
 
 from ..models import BillingFacts, BillingLocks, Payments
 from ..rows import Payment
@@ -43,6 +45,15 @@ _add_fact = statement(
     insert(BillingFacts)
     .values(fact=param("fact"), holder_id=param("holder"))
     .on_conflict_do_nothing(index_elements=["fact"])
+)
+_owner = (
+    select(Holders.id)
+    .join(Organizations, Organizations.owner_id == Holders.user_id)
+    .where(Organizations.id == param("organization", Id()))
+    .scalar_subquery()
+)
+_keep_facts = statement(
+    update(BillingFacts).where(BillingFacts.holder_id == param("holder", Id())).values(holder_id=_owner)
 )
 _rename = statement(
     update(Payments)
@@ -145,6 +156,11 @@ async def _rename_facts(db: Unit, provider: str, was: str, external_id: str, row
 async def add_fact(db: Unit, fact: str, holder: UUID) -> bool:
     """Write a fact down; False when it stands already, and what follows from it was done."""
     return await db.run(_add_fact, fact=fact, holder=holder) == 1
+
+
+async def keep_facts(db: Unit, holder: UUID, *, organization: UUID) -> None:
+    """Leave what was announced of an organization that goes with its owner, so that it is not announced again."""
+    await db.run(_keep_facts, holder=holder, organization=organization)
 
 
 async def link_payments(
