@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.problems import NotFound
+from tenantry.organizations.answering import owned_holder
 from tenantry.usage.credits import balance
 from tenantry.web import page
 
@@ -29,7 +30,7 @@ router = APIRouter()
 async def show_credits(ctx: Crediting, request: Request, owner: Word = "") -> Response:
     """Show the largest balances and what expires soon; or lead to the credits of who has an address."""
     async with ctx.service(writes=False) as reading:
-        wanted = await addresses.holder_of(reading.db, owner.strip()) if owner else None
+        wanted = await _wanted(reading, owner.strip()) if owner else None
         if wanted is not None:
             return RedirectResponse(f"{PATH}/{wanted}", status_code=303)
         largest, expiring = await holdings.largest_balances(reading.db), await holdings.expiring(reading.db)
@@ -75,6 +76,13 @@ async def set_credits(
     if problem is not None:
         return await _holder_page(ctx, request, held, problem=problem, **typed)
     return done(f"{PATH}/{holder_id}", "set")
+
+
+async def _wanted(ctx: Context, owner: str) -> UUID | None:
+    """The holder that is meant by an address: where organizations are billed, of the first that the person owns."""
+    if ctx.product.billed == "organization" and (found := await owned_holder(ctx, owner)) is not None:
+        return found.holder.id
+    return await addresses.holder_of(ctx.db, owner)
 
 
 async def _held(ctx: Context, holder_id: UUID) -> Held:
