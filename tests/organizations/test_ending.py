@@ -127,11 +127,15 @@ async def test_nobody_who_is_banned_is_handed_it_and_nobody_changes_the_owner(ki
     assert await members(kit, acme.id) == {ada.id: "owner", grace.id: "admin"}
 
 
-async def test_who_is_no_admin_any_more_has_no_invitations_open(kit: AppKit) -> None:
+@pytest.mark.parametrize("ends", ["demoted", "leaves"])
+async def test_who_is_no_admin_any_more_has_no_invitations_open(kit: AppKit, ends: str) -> None:
     ada, grace = await somebody(kit, "Ada"), await somebody(kit, "Grace")
     acme = await organization(kit, ada, {"admin": grace})
     tokens = [(await invited(kit, acme, f"{by.id}@example.com", by))[1] for by in (ada, grace)]
-    await actions.change_role(grace.ctx, acme.id, grace.id, "member")
+    if ends == "leaves":
+        await actions.leave(grace.ctx, acme.id)
+    else:
+        await actions.change_role(grace.ctx, acme.id, grace.id, "member")
     async with kit.system.service(writes=False) as ctx:
         found = [await queries.invitations.by_token(ctx.db, token) for token in tokens]
     assert [one and one.invitation.status for one in found] == ["pending", "revoked"]

@@ -34,11 +34,18 @@ async def test_another_plan_is_in_force_at_once(kit, till, ada, bought):
     assert "billing.plan_changed" in await audited(kit)
 
 
-@pytest.mark.parametrize("proration", ["prorate", "invoice", "none"])
+@pytest.mark.parametrize("proration", ["prorate", "invoice"])
 async def test_who_changes_says_how_the_rest_is_settled(till, ada, bought, proration):
     assert (await do(ada, "change", plan="pro", interval="year", proration=proration)).status_code == 200
     change = till.asked[-1][2]
     assert (till.prices[change.price].lookup, change.proration) == ("pro_year", proration)
+
+
+async def test_409_a_larger_plan_is_not_had_for_nothing_until_the_period_ends(till, ada, bought):
+    before = till.count("change")
+    refused = await do(ada, "change", plan="pro", interval="year", proration="none")
+    assert (refused.status_code, refused.json()["code"]) == (409, "billing.change_refused")
+    assert till.count("change") == before
 
 
 async def test_the_same_price_again_asks_nobody(till, ada, bought):

@@ -159,9 +159,9 @@ async def test_the_plan_is_changed_with_its_price_in_sight(kit, till, ada):
     # What one has is no choice, and giving it up comes last.
     assert re.findall(r'<option value="([a-z_]+:?[a-z_]*)"', page)[:3] == ["pro:pro_year", "team:team_month", "free"]
     at = re.search(r"/billing/subscriptions/[0-9a-f-]+", page)[0]
-    changed = await ada.post(f"{at}/change", data={"wish": "team:team_month", "proration": "none"})
+    changed = await ada.post(f"{at}/change", data={"wish": "team:team_month", "proration": "invoice"})
     assert changed.headers["location"] == "/billing?done=changed"
-    assert till.asked[-1][2].proration == "none"
+    assert till.asked[-1][2].proration == "invoice"
     assert "Change to Pro" in await seen(ada, "/pricing")
     ended = await ada.post(f"{at}/change", data={"wish": "free"})
     assert ended.headers["location"] == "/billing?done=cancelled"

@@ -9,7 +9,7 @@ from tenantry.kernel import Context
 from tenantry.kernel.permissions import require_of_member
 from tenantry.kernel.tasks import to_the_end
 
-from ..errors import ProviderUnconfigured, SubscriptionNotFound
+from ..errors import ChangeRefused, ProviderUnconfigured, SubscriptionNotFound
 from ..holding import billing_of
 from ..overview import overview
 from ..permissions import BILLING_WRITE
@@ -36,9 +36,14 @@ async def change_plan(
 ) -> Held:
     """Put one's own subscription on another plan or price; a free plan is had by letting it end.
 
-    `proration` as in `tenantry.Billing`, which decides when nothing is said. `ctx` has no open unit. Raises
-    `RoleRefused`, `SubscriptionNotFound`, `PlanNotForSale`, `ChangeRefused`, `ProviderAway`, `ProviderUnconfigured`.
+    `proration` as in `tenantry.Billing`, which decides when nothing is said; "none" is a buyer's to choose only where
+    it is the product's word too: else the larger plan would be had for nothing until the period ends. `ctx` has no open
+    unit. Raises `RoleRefused`, `SubscriptionNotFound`, `PlanNotForSale`, `ChangeRefused`, `ProviderAway`,
+    `ProviderUnconfigured`.
     """
+    usual = billing_of(ctx).proration
+    if proration == "none" and usual != "none":
+        raise ChangeRefused("The rest of the period is settled here: with the next payment, or at once.")
     held = await _own(ctx, subscription_id)
     if any(one.name == plan and one.is_free for one in ctx.product.plans):
         return await cancel(ctx, held.subscription.id)
@@ -48,7 +53,7 @@ async def change_plan(
     price = chosen(ctx.product, prices, plan, interval=interval, lookup=lookup)
     if held.price is not None and held.price.id == price.id:
         return held
-    change = PlanChange(price.external_id, proration or billing_of(ctx).proration)
+    change = PlanChange(price.external_id, proration or usual)
     detail = {"plan": plan, "price": price.external_id, "proration": change.proration}
     return await _change(ctx, held, change, "plan_changed", detail)
 

@@ -32,7 +32,8 @@ class ChangePlan(Wish):
     """Another plan or price for a subscription; a free plan lets it end."""
 
     proration: Literal["prorate", "invoice", "none"] | None = Field(
-        None, description="How the rest of the period is settled: with the next invoice, at once, or not at all."
+        None,
+        description='How the rest of the period is settled: with the next invoice, or at once. "none": where it is usual.',
     )
     subscription_id: UUID | None = Field(None, description="Without one, the subscription that counts.")
 

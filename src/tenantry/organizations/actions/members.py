@@ -16,11 +16,15 @@ from ..standing import changing, look
 
 
 async def leave(ctx: Context, organization_id: UUID) -> None:
-    """Leave an organization. What one made for it stays there. Raises `OwnerStays` (409) for its owner."""
+    """Leave an organization, with the invitations that one sent or might come back by; keys that one made stay.
+
+    Raises `OwnerStays` (409) for its owner.
+    """
     async with changing(ctx, organization_id, None) as (working, standing):
         if standing.role == "owner":
             raise OwnerStays
         await queries.members.remove(working.db, organization_id, ctx.user_id)
+        await queries.invitations.revoke_of(working.db, organization_id, ctx.user_id)
         subject = ("organization", organization_id)
         await audit(working, "organization.left", subject=subject, detail={"role": standing.role})
 
