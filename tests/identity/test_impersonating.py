@@ -4,13 +4,15 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, WebSocket
 
 from identity.operator_steps import entries, known
+from tenantry.fastapi import CurrentUser
 from tenantry.identity import operating
 from tenantry.identity.impersonating import look_through
 from tenantry.kernel import Module, Open, new_id
 from tenantry.kernel.audit import audit
+from tenantry.testing.kit import PUBLIC_URL
 
 WHY = "a question about the invoice"
 LOCKED = [
@@ -45,8 +47,22 @@ async def work(ctx: Open) -> dict[str, str]:
     return {"user": str(ctx.user_id)}
 
 
-# What other rooms have, which this product does without.
-for path in ("/v1/keys", "/trials/x/keys", "/v1/checkout", "/billing/checkout", "/admin/users/x/impersonate"):
+@router.websocket("/live")
+async def live(socket: WebSocket, _user: CurrentUser) -> None:
+    """Whatever is said here may change something."""
+    await socket.accept()
+    await socket.close()
+
+
+# What other rooms have, which this product does without; and a word that only begins as the API does.
+for path in (
+    "/v1tasks",
+    "/v1/keys",
+    "/trials/x/keys",
+    "/v1/checkout",
+    "/billing/checkout",
+    "/admin/users/x/impersonate",
+):
     router.add_api_route(path, work, methods=["POST"])
 
 
@@ -70,6 +86,23 @@ async def codes(browser, doors):
     return {(await browser.request(method, path, json={})).json()["code"] for method, path in doors}
 
 
+async def shake_hands(kit, browser):
+    """What a websocket's handshake is answered."""
+    sent = []
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = {"cookie": f"session={browser.cookies['session']}", "host": "127.0.0.1:8000", "origin": PUBLIC_URL}
+    scope = {"type": "websocket", "path": "/live", "raw_path": b"/live", "query_string": b"", "subprotocols": []}
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await kit.app({**scope, "headers": given, "client": None, "extensions": {}}, receive, send)
+    return sent[0].get("status", sent[0]["type"])
+
+
 async def test_point_4_a_look_through_somebodys_eyes_from_its_beginning_to_its_end(team):
     kit, ada, ada_id, grace, grace_id = team
     begun = await ada.post(f"/look/{grace_id}")
@@ -82,6 +115,8 @@ async def test_point_4_a_look_through_somebodys_eyes_from_its_beginning_to_its_e
         assert "You may look, and change nothing." in page
         assert 'action="/auth/impersonation/end"' in page
     assert await codes(ada, [*LOCKED, ("POST", "/work"), ("POST", f"/look/{ada_id}")]) == {"identity.read_only"}
+    # Neither by messages, which have no method.
+    assert await shake_hands(kit, ada) == 403
     assert (await ada.get("/v1/auth/confirm")).json()["confirmed_until"] is None
     assert (await ada.get("/settings/password")).status_code != 200
     # Its person sees it while it goes on and afterwards, and who looked does not count as them.
@@ -123,11 +158,12 @@ async def test_point_4_some_things_stay_closed_whatever_was_allowed(team):
     kit, ada, ada_id, _, grace_id = team
     assert (await ada.post(f"/look/{grace_id}?may_write=true")).status_code == 303
     assert "written down" in (await ada.get("/dashboard")).text
-    assert (await ada.post("/work")).json() == {"user": str(grace_id)}
+    assert (await ada.post("/work")).json() == (await ada.post("/v1tasks")).json() == {"user": str(grace_id)}
+    assert await shake_hands(kit, ada) == "websocket.accept"
     assert await codes(ada, LOCKED) == {"identity.closed_to_operators"}
     assert (await ada.post(f"/look/{ada_id}")).json()["code"] == "request.forbidden"
     # What is written down names both.
-    assert await entries(kit, "work.done") == [("user", grace_id, None, ada_id)]
+    assert await entries(kit, "work.done") == [("user", grace_id, None, ada_id)] * 2
     # To sign out is to be signed out.
     assert (await ada.post("/auth/signout")).status_code == 303
     assert await name_of(ada) == 401

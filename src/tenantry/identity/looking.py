@@ -12,7 +12,8 @@ from . import queries
 from .errors import ClosedToOperators, ReadOnly
 from .lookup import LiveSession
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "CONNECT"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Not CONNECT, the handshake of a websocket: nobody sees what is done by the messages after it."""
 LEAVING = frozenset({"/auth/signout", "/v1/auth/sign-out", "/auth/impersonation/end"})
 """What ends a session that may only look."""
 CLOSED = frozenset({
@@ -33,7 +34,7 @@ async def look(request: Request, db: Unit, session: LiveSession) -> Impersonatio
     if request.method not in SAFE_METHODS and path not in LEAVING:
         if not session.may_write:
             raise ReadOnly
-        words = path.removeprefix("/v1").split("/")[1:]
+        words = path.removeprefix("/v1/").lstrip("/").split("/")
         if words[0] in CLOSED or "keys" in words[:3]:
             raise ClosedToOperators
     operator = session.impersonator_id and await queries.impersonations.operator(db, session.impersonator_id)
