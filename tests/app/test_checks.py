@@ -2,8 +2,10 @@
 
 import pytest
 
-from tenantry import Burst, Count, Google, Keys, Meter, Plan, Product, Settings
+from tenantry import Burst, Count, Google, Keys, Meter, Plan, Product, Scope, Settings
 from tenantry.app import check
+from tenantry.kernel import Module
+from tenantry.kernel.permissions import Permission
 
 requests = Meter("requests", per="day")
 SETTINGS = Settings(google_client_id="id", google_client_secret="secret")
@@ -53,3 +55,12 @@ def test_organizations_that_are_billed_exist():
 def test_something_else_than_a_module_is_refused():
     [finding] = errors(check(product(modules=[object()]), SETTINGS))
     assert finding.where == "modules[0]"
+
+
+def test_nothing_else_is_called_as_what_operators_alone_may():
+    """By the name alone everybody would be an operator, or could make a key that is one."""
+    theirs = Permission("admin", "Look after a team.", roles=("owner", "admin"))
+    fine = Permission("reports:write", "Write reports.", roles=("owner",))
+    keys = Keys(scopes=[Scope("screen", "Screen."), Scope("admin", "Everything.")])
+    found = errors(check(product(modules=[Module("teams", permissions=[fine, theirs])], keys=keys), SETTINGS))
+    assert [one.where for one in found] == ["modules[0].permissions", "keys.scopes[1]"]

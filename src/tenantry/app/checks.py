@@ -27,6 +27,7 @@ def check(product: Product, settings: Settings) -> list[Finding]:
         for one in module.checks:
             found.extend(one(product, settings))
     found.extend(_check_modules(product))
+    found.extend(_check_rights(product))
     found.extend(check_tables(product.modules))
     found.extend(_check_unbuilt(product))
     if product.billing is None:
@@ -93,4 +94,25 @@ def _check_modules(product: Product) -> list[Finding]:
         )
         for index, one in enumerate(product.modules)
         if not isinstance(one, Module)
+    ]
+
+
+def _check_rights(product: Product) -> list[Finding]:
+    """Rights are told apart by their names, so nothing else may be called as what operators alone may do.
+
+    A permission of that name would make operators of whoever has one of its roles, and a scope, of whoever makes a key.
+    """
+    operators = {one.name for room in ROOMS for one in room.permissions if "operator" in one.roles}
+    named = [
+        (f"modules[{index}].permissions", one.name)
+        for index, module in enumerate(product.modules)
+        if isinstance(module, Module)
+        for one in module.permissions
+    ]
+    scopes = product.keys.scopes if product.keys else ()
+    named += [(f"keys.scopes[{index}]", one.name) for index, one in enumerate(scopes)]
+    return [
+        Finding("error", where, f'"{name}" is what operators alone may.', "Give yours another name.")
+        for where, name in named
+        if name in operators
     ]
