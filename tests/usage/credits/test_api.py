@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from tenantry import Credits, Google, Keys, Meter, Module, Plan, Product
 from tenantry.fastapi import Costs
 from tenantry.holders import by_user
+from tenantry.identity.operating import appoint
 from tenantry.keys.service_keys import issue_for
 from tenantry.testing import START, AppKit
 from tenantry.usage.credits import Spent, balance, give, grant, reserve
@@ -180,6 +181,19 @@ async def test_a_route_that_costs_credits(kit, ada):
     assert (await stranger.get("/v1/samples")).json() == {"is_free": True}
     assert (await ada.get("/v1/samples?size=1")).status_code == 402
     assert "402" in kit.app.openapi()["paths"]["/v1/reports"]["post"]["responses"]
+
+
+async def test_an_operator_who_may_only_look_spends_nothing_of_theirs(kit, ada):
+    """Not by what is only read either: a GET may cost credits."""
+    grace, hers = await kit.sign_in("grace"), (await ada.get("/v1/me")).json()["id"]
+    await appoint(kit.system, "grace@example.com", reason="the first")
+    looked = f"/admin/users/{hers}/impersonate"
+    for may_write, status, left in (("", 403, 100), ("true", 200, 97)):
+        assert (await grace.post(looked, data={"reason": "a question", "may_write": may_write})).status_code == 303
+        assert (await grace.get("/v1/samples", params={"size": 3})).status_code == status
+        assert (await grace.get("/v1/samples")).status_code == 200
+        assert (await ada.get("/v1/credits")).json()["balance"] == left
+        await grace.post("/auth/impersonation/end")
 
 
 async def test_the_page_and_the_card_tell_the_balance_and_the_ledger(kit, ada, statements):

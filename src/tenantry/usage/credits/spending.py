@@ -15,6 +15,7 @@ from tenantry.kernel import Context, new_id
 from tenantry.kernel.database import refuse_while_open
 from tenantry.kernel.database.failures import UniqueViolation
 from tenantry.kernel.permissions import require_of_member
+from tenantry.kernel.problems import Forbidden
 
 from ..permissions import CREDITS_SPEND
 from . import queries
@@ -46,7 +47,7 @@ async def spend(ctx: Context, amount: int, *, reference: str | None = None, **te
     once, and answers the same again; with another amount it is `CreditsSpentOtherwise` (409).
     """
     refuse_while_open("spending credits")
-    require_of_member(ctx, CREDITS_SPEND)
+    _refuse_others(ctx)
     whose = _whose(ctx, terms)
     _fitting(amount, least=1)
     _short(terms.get("label"))
@@ -75,7 +76,7 @@ async def reserve(
     answers the same reservation, also when it has ended; with others `CreditReservationConflict` (409).
     """
     refuse_while_open("reserving credits")
-    require_of_member(ctx, CREDITS_SPEND)
+    _refuse_others(ctx)
     whose = _whose(ctx, terms)
     _fitting(amount, least=1)
     _short(terms.get("label"))
@@ -168,6 +169,14 @@ def _enough(ctx: Context, book: Book | None, amount: int) -> Book:
     if book is None or book.available < amount:
         raise CreditsInsufficient.of(ctx, amount, book.available if book else 0, book.reserved if book else 0)
     return book
+
+
+def _refuse_others(ctx: Context) -> None:
+    require_of_member(ctx, CREDITS_SPEND)
+    eyes = ctx.actor.impersonation
+    # Also where a route costs something that is only read.
+    if eyes is not None and not eyes.may_write:
+        raise Forbidden(permission=CREDITS_SPEND.name)
 
 
 def _short(text: str | None) -> None:
