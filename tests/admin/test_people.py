@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from admin.acting import Office, link, links, team_of
 from billing.conftest import paid_product
 from billing.truth import subscription_of
-from tenantry import Credits, Google, Product
+from tenantry import Credits, Google, Keys, Product
 from tenantry.admin.queries import users
 from tenantry.holders.organizations import by_organization, open_for_organization
 from tenantry.identity.models import Sessions, Users
@@ -130,6 +130,20 @@ async def test_an_organization_that_is_billed_is_given_a_plan_and_credits(start)
     assert "holder.plan_set" in shown
     assert "Compilers" in await office.see("/admin/credits")
     assert [(who, why) for who, _, _, why in await office.audited("holder.plan_set")] == [(office.operator, WHY)]
+
+
+async def test_an_operator_revokes_a_key_of_an_organization_whatever_they_are_in_it(start):
+    plans = paid_product().plans
+    kit = await start(Product("Acme", sign_in=[Google()], plans=plans, billed="organization", keys=Keys()))
+    office = await Office.open(kit, None)
+    owner = UUID((await office.grace.get("/v1/me")).json()["id"])
+    team = await team_of(office, owner, office.operator)
+    async with kit.system.service() as ctx:
+        await open_for_organization(ctx, UUID(team))
+    await office.grace.post("/v1/keys", json={"label": "leaked"})
+    (key,) = links(await office.see(f"/admin/organizations/{team}"), "/admin/keys/")
+    await act(office, f"{key}/revoke", reason=WHY)
+    assert [(who, why) for who, _, _, why in await office.audited("key.revoked")] == [(office.operator, WHY)]
 
 
 async def test_plan_sessions_and_keys_of_somebody_else(office, grace):
