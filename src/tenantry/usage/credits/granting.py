@@ -117,7 +117,8 @@ async def set_balance(
     book = await locked(ctx, holder_id, opens=True)
     before, found = book.balance, None
     if before:
-        book.take(before, "set", label=_label(reason))
+        # Without the reason: the ledger is the holder's to read, and the audit log the operators'.
+        book.take(before, "set")
     if amount:
         found = book.add(_new(f"admin:{new_id()}", _fitting(amount), "admin", expires_at))
     await write(ctx, holder_id, book)
@@ -208,7 +209,3 @@ def _fitting(amount: int) -> int:
         msg = f"1 to {AMOUNT_MAX} credits are granted, not {amount}"
         raise ValueError(msg)
     return amount
-
-
-def _label(reason: str) -> str | None:
-    return reason.strip()[:200] or None
