@@ -139,6 +139,12 @@ async def test_point_4_a_look_through_somebodys_eyes_from_its_beginning_to_its_e
     assert (await ada.post("/auth/impersonation/end")).headers["location"] == "/admin"
     assert await name_of(ada) == "ada"
     assert (await (await kit.client()).post("/auth/impersonation/end")).headers["location"] == "/admin"
+    # No operator takes it out of her list by signing her out; one that goes on ends with all the rest.
+    assert (await ada.post(f"/look/{grace_id}?reason=more")).status_code == 303
+    assert await operating.end_sessions(kit.system, grace_id, reason="a lost phone") == 2
+    assert await name_of(ada) == await name_of(grace) == 401
+    again = (await (await kit.sign_in("grace")).get("/v1/me/sessions")).json()["items"]
+    assert [one["operator_reason"] for one in again] == [None, "more", WHY]
 
 
 async def test_point_4_it_lasts_an_hour_never_slides_and_goes_back(team):

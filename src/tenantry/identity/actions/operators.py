@@ -89,7 +89,10 @@ async def end_sessions(ctx: Context, user_id: UUID, *, reason: str, only: UUID |
                 working, "session.revoked", subject=("user", user_id), reason=why, detail={"session": str(only)}
             )
             return 1
-        ended = await queries.sessions.end_all(working.db, user_id)
+        # That an operator looked in stays in the person's list: none takes it out of there by signing them out.
+        looks = await queries.impersonations.end_of(working.db, user_id)
+        await note_ended(working, looks)
+        ended = len(looks) + await queries.sessions.end_own(working.db, user_id)
         detail = {"sessions": ended}
         await audit(working, "session.all_revoked", subject=("user", user_id), reason=why, detail=detail)
     return ended

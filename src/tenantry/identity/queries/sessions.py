@@ -75,6 +75,7 @@ _end_others_of = statement(
     delete(Sessions).where(_of_user, Sessions.id != param("kept"), Sessions.method == param("began"))
 )
 _end_all = statement(delete(Sessions).where(_of_user))
+_end_own = statement(delete(Sessions).where(_of_user, Sessions.impersonator_id.is_(None)))
 
 _sessions = statement(
     select(
@@ -149,6 +150,11 @@ async def end_others_of(db: Unit, user: UUID, kept: UUID, method: str) -> int:
 async def end_all(db: Unit, user: UUID) -> int:
     """Delete all of a user's sessions; answers how many there were."""
     return await db.run(_end_all, user=user)
+
+
+async def end_own(db: Unit, user: UUID) -> int:
+    """The same, without what were an operator's looks through the user's eyes: those stay in the list."""
+    return await db.run(_end_own, user=user)
 
 
 async def of_user(db: Unit, user: UUID, *, before: UUID | None = None, limit: int = 100) -> list[Session]:
