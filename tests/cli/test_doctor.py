@@ -76,7 +76,7 @@ def test_a_database_in_order_is_status_0(seeded, settings, tenantry):
     assert (answer.status, answer.json["ok"], answer.json["findings"]) == (0, True, [])
     assert answer.json["product"] == "Acme"
     plans = {row["plan"]: (row["declared"], row["active"], row["holders"]) for row in figures(answer, "plans")}
-    assert plans == {"free": (True, True, 1), "gold": (True, True, 1)}
+    assert plans == {"free": (True, True, 2), "gold": (True, True, 1)}
     assert {"users", "holders", "usage_counters", "api_calls"} <= {row["table"] for row in figures(answer, "tables")}
     assert {row["status"]: row["jobs"] for row in figures(answer, "jobs")}["dead"] == 0
     said = tenantry("doctor", **settings)

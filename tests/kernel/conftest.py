@@ -120,8 +120,9 @@ def apart() -> Callable[[Coroutine[Any, Any, None]], None]:
 class People:
     """Gives each person a row in every table, made from what the tables say about themselves.
 
-    It follows foreign keys to the person's own rows, CHECKs of words and lengths, and owner columns by their names. A
-    table it cannot fill fails the test: teach `_value` its kind of column.
+    It follows foreign keys to the person's own rows, CHECKs of words and lengths, and owner columns by their names: the
+    organization of a person has the person's id. A table it cannot fill fails the test: teach `_value` its kind of
+    column.
     """
 
     def __init__(self) -> None:

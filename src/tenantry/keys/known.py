@@ -180,12 +180,17 @@ def _judged(bearer: Bearer) -> tuple[type[Problem] | None, datetime | None]:
     if bearer.deleted_at is not None:
         return OwnerClosed, bearer.expires_at
     if bearer.banned_at is not None and (bearer.ban_ends_at is None or bearer.ban_ends_at > bearer.at):
-        return OwnerBanned, bearer.ban_ends_at
+        return OwnerBanned, _first(bearer.ban_ends_at, bearer.expires_at)
     if bearer.ends_at is not None and bearer.ends_at <= bearer.at:
-        return TrialEnded, None
+        return TrialEnded, bearer.expires_at
     if bearer.suspended_at is not None:
-        return (TrialEnded if bearer.kind == "workspace" else HolderSuspended), None
-    return None, min((one for one in (bearer.expires_at, bearer.ends_at) if one is not None), default=None)
+        refusal = TrialEnded if bearer.kind == "workspace" else HolderSuspended
+        return refusal, _first(bearer.expires_at, bearer.ends_at)
+    return None, _first(bearer.expires_at, bearer.ends_at)
+
+
+def _first(*times: datetime | None) -> datetime | None:
+    return min((one for one in times if one is not None), default=None)
 
 
 def _subjects(known: KnownKey) -> Iterator[UUID]:

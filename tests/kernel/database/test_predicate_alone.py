@@ -34,7 +34,7 @@ async def left(bench: Any, name: str) -> set[tuple[Any, ...]]:
 @tables
 async def test_reading(bench: Any, people: Any, name: str) -> None:
     await people.fill(bench.serving(), ADA, EVE)
-    unit = bench.user(ADA)
+    unit = bench.user(ADA, ADA)
     if rights(name).read is None:
         with pytest.raises(PolicyRefused):
             await unit.rows(reading(name))
@@ -55,7 +55,7 @@ async def test_changing_and_deleting(bench: Any, people: Any, name: str) -> None
     table, given, before = Base.metadata.tables[name], rights(name), await left(bench, name)
     expressions = [(update(table).values({one: one}), given.update, given.update_columns, one.name) for one in table.c]
     for expression, right, columns, column in [*expressions, (delete(table), given.delete, None, "")]:
-        unit = bench.user(ADA, writes=True)
+        unit = bench.user(ADA, ADA, writes=True)
         if right is not None and (columns is None or column in columns):
             assert await unit.run(statement(expression)) == len(people.keys(name, ADA))
         else:
@@ -74,7 +74,7 @@ async def test_inserting(bench: Any, people: Any, name: str, database_kind: str)
         if given.insert_columns is not None:
             values = {column: value for column, value in values.items() if column in given.insert_columns}
         adding = statement(insert(Base.metadata.tables[name]).values(values))
-        unit = bench.user(ADA, writes=True)
+        unit = bench.user(ADA, ADA, writes=True)
         if given.insert is None:
             with pytest.raises(PolicyRefused):
                 await unit.run(adding)

@@ -56,8 +56,8 @@ def may(columns: tuple[str, ...] | None, granted: Any, column: str) -> bool:
 
 @asynccontextmanager
 async def acting(connection: Any, claims: Any = ADA, role: str | None = None) -> AsyncIterator[Any]:
-    """A transaction with these claims; a UUID stands for a well-formed user."""
-    text = json.dumps({"sub": str(claims)}) if isinstance(claims, UUID) else claims
+    """A transaction with these claims; a UUID stands for a well-formed user, and the organization of that id."""
+    text = json.dumps({"sub": str(claims), "organization_ids": [str(claims)]}) if isinstance(claims, UUID) else claims
     transaction = connection.transaction()
     await transaction.start()
     try:

@@ -33,7 +33,7 @@ class ChangePlan(Wish):
 
     proration: Literal["prorate", "invoice", "none"] | None = Field(
         None,
-        description='How the rest of the period is settled: with the next invoice, or at once. "none": where it is usual.',
+        description="How the rest of the period is settled: with the next invoice, or at once; not at all where usual.",
     )
     subscription_id: UUID | None = Field(None, description="Without one, the subscription that counts.")
 
