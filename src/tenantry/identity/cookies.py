@@ -5,6 +5,7 @@ sibling domain and no plain connection can put one there (RFC 6265bis, 4.1.3.2).
 """
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -33,7 +34,12 @@ def session_token(request: Request, settings: Settings) -> str | None:
 
     With several different ones none is believed: a browser sends ours once, so somebody else put the others there.
     """
-    return _only(values_of(request, name_of("session", settings)), _TOKEN)
+    return session_token_in(_cookies_of(request), settings)
+
+
+def session_token_in(cookies: Sequence[bytes], settings: Settings) -> str | None:
+    """The same in `Cookie` headers that were picked out already."""
+    return _only(_values_in(cookies, name_of("session", settings)), _TOKEN)
 
 
 def is_session_token(text: str) -> bool:
@@ -179,12 +185,18 @@ def put(response: Response, name: str, value: str, lifetime: timedelta, settings
 
 def values_of(request: Request, name: str) -> list[str]:
     """Every value of a cookie; Starlette's own reader keeps the last one only."""
+    return _values_in(_cookies_of(request), name)
+
+
+def _cookies_of(request: Request) -> list[bytes]:
+    return [value for name, value in request.scope["headers"] if name == b"cookie"]
+
+
+def _values_in(cookies: Sequence[bytes], name: str) -> list[str]:
     found = []
-    # Not through `request.headers`, which makes an object and reads every name: this runs before each request.
-    for header, cookies in request.scope["headers"]:
-        if header == b"cookie":
-            for piece in cookies.decode("latin-1").split(";"):
-                given, _, value = piece.partition("=")
-                if given.strip() == name:
-                    found.append(value.strip())
+    for one in cookies:
+        for piece in one.decode("latin-1").split(";"):
+            given, _, value = piece.partition("=")
+            if given.strip() == name:
+                found.append(value.strip())
     return found
