@@ -1,5 +1,7 @@
 """For whom a signed-in person works: an organization, or nobody but themselves."""
 
+from collections.abc import Awaitable
+
 from tenantry.identity.lookup import Found, SessionLookup
 from tenantry.kernel.database import Unit
 
@@ -16,6 +18,6 @@ class MemberLookup(SessionLookup):
     def __init__(self, *, is_billed: bool) -> None:
         self._is_billed = is_billed
 
-    async def find(self, db: Unit, token_hash: bytes) -> Found | None:
+    def find(self, db: Unit, token_hash: bytes) -> Awaitable[Found | None]:
         """See `SessionLookup`."""
-        return await lookup.live(db, token_hash, with_holders=self._is_billed)
+        return lookup.live(db, token_hash, with_holders=self._is_billed)
