@@ -5,13 +5,17 @@ from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, Request, Response, WebSocket
+from sqlalchemy import delete, update
 
 from identity.operator_steps import entries, known
 from tenantry.fastapi import CurrentUser
 from tenantry.identity import operating
 from tenantry.identity.impersonating import look_through
+from tenantry.identity.models import Sessions, Users
 from tenantry.kernel import Module, Open, new_id
 from tenantry.kernel.audit import audit
+from tenantry.kernel.database import param, statement
+from tenantry.kernel.sql import now
 from tenantry.testing.kit import PUBLIC_URL
 
 WHY = "a question about the invoice"
@@ -226,4 +230,23 @@ async def test_point_4_what_takes_the_operator_or_the_person_away_ends_it_at_onc
                 one for one in (await grace.get("/v1/me/sessions")).json()["items"] if one["operator_reason"] == WHY
             ]
             assert (await grace.delete(f"/v1/me/sessions/{theirs['id']}")).status_code == 204
+    assert await name_of(ada) == 401
+
+
+async def test_point_4_it_stands_and_falls_with_the_operators_own_rows(team):
+    kit, ada, ada_id, _, grace_id = team
+    whose, own = Users.id == param("operator"), Sessions.user_id == param("operator")
+    # What the deeds of an operator's end do besides is not asked here: the rows alone decide, at the next request.
+    falls = {"role": ("USER", "ADMIN"), "deleted_at": (now(), None), "banned_at": (now(), None)}
+    await ada.post(f"/look/{grace_id}")
+    for column, (fallen, standing) in falls.items():
+        for value, shown, answer in ((fallen, 401, 401), (standing, "grace", 403)):
+            change = statement(update(Users).where(whose).values({column: value}))
+            async with kit.system.service() as ctx:
+                assert await ctx.db.run(change, operator=ada_id) == 1
+            assert await name_of(ada) == shown
+            # Who has ended is nobody, and not somebody who may only look.
+            assert (await ada.post("/work")).status_code == answer
+    async with kit.system.service() as ctx:
+        assert await ctx.db.run(statement(delete(Sessions).where(own)), operator=ada_id) == 1
     assert await name_of(ada) == 401
