@@ -106,7 +106,8 @@ async def prove_address(ctx: Context, user: KnownUser) -> None:
     await queries.tokens.forget_of_user(ctx.db, user.id)
     acting = as_user(ctx, user.id)
     await audit(acting, "user.proven_late", subject=("user", user.id), detail={"sessions": ended})
-    await acting.emit(UserProven(user.id))
+    was_here = ctx.actor.user_id == user.id and ctx.actor.impersonator_id is None
+    await acting.emit(UserProven(user.id, was_here=was_here))
 
 
 def as_user(ctx: Context, user: UUID) -> Context:
