@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from identity.mailbox import mailbox
 from organizations import team_model as model
-from organizations.people import ask, let_in, members, put_on, somebody, team_product
+from organizations.people import ask, confirmed, let_in, members, put_on, somebody, team_product
 from organizations.team_model import Asked, Human, Team, current
 from organizations.test_invitations import token_in
 from tenantry.holders import by_user
@@ -241,6 +241,7 @@ class Belonging(RuleBasedStateMachine):
         elif expected is None and other is not human and other.is_banned:
             expected = model.BLOCKED
         body = {"user_id": str(other.session.id)}
+        self.world.run(confirmed(self.kit, human.session))
         if self.done(expected, self.world.ask(human, "POST", f"/v1/organizations/{team.id}/transfer", body)):
             team.roles |= {id(human): "admin"} | {id(other): "owner"}
 
@@ -249,6 +250,7 @@ class Belonging(RuleBasedStateMachine):
     def delete(self, who: int, which: int, sure: int) -> None:
         human, team = self.asks(which, who), self.team(which)
         expected = team.refused(human, "owner")
+        self.world.run(confirmed(self.kit, human.session))
         if (sure == 3 or expected) and self.done(
             expected, self.world.ask(human, "DELETE", f"/v1/organizations/{team.id}")
         ):

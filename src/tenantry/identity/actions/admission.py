@@ -9,13 +9,12 @@ from msgspec.structs import replace
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.kernel.context import Actor
-from tenantry.kernel.crypto import token_hash
 
 from .. import queries, tokens
 from ..errors import UserBanned, UserDeleted
 from ..events import UserProven
 from ..queries.users import KnownUser
-from .sessions import Started, refuse_ended, start_session
+from .sessions import Started, end_with_token, refuse_ended, start_session
 
 STRONG = frozenset({"passkey"})
 """Ways in that are two factors by themselves: the device, and the finger or PIN that opens it."""
@@ -51,7 +50,7 @@ async def admit(ctx: Context, proof: Proof, *, old_token: str | None) -> Admissi
     factors = (await queries.factors.of_user(ctx.db, proof.user_id)).asked(ctx.product)
     if factors and proof.method not in STRONG:
         if old_token is not None:
-            await queries.sessions.end_by_hash(ctx.db, token_hash(old_token))
+            await end_with_token(ctx, old_token)
         detail: dict[str, Any] = {"method": proof.method, "account": proof.account_id and str(proof.account_id)}
         issued = await tokens.issue(
             ctx, tokens.Purpose.SECOND_FACTOR, str(proof.user_id), user_id=proof.user_id, detail=detail

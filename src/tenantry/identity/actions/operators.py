@@ -22,9 +22,10 @@ from ..names import clean_name
 from ..providers.profiles import clean_email
 from ..queries.roles import Operator
 from ..rights import ADMINISTER, stated
-from .impersonating import METHOD, note_ended
+from .impersonating import METHOD
 from .people import ban_user, delete_user, lift_ban, refuse_last_operator
 from .registration import register
+from .sessions import note_ended
 from .ways_in import password_way
 
 BY_HAND = frozenset({"USER", "ADMIN"})
@@ -133,7 +134,7 @@ async def appoint(
         await _appoint(working, user_id, "ADMIN", why)
         if hashed is not None:
             await queries.passwords.put(working.db, user_id, hashed)
-            await queries.sessions.end_all(working.db, user_id)
+            await queries.sessions.end_own(working.db, user_id)
             await queries.tokens.forget_of_user(working.db, user_id)
             await audit(working, "password.set", subject=("user", user_id), reason=why)
         return Appointed(user_id, found.email if found else address, found is None, person.role if person else "USER")

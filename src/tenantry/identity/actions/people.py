@@ -11,7 +11,7 @@ from .. import queries
 from ..errors import LastAdmin, UserNotFound
 from ..events import UserBanLifted, UserDeletion, UserWasBanned
 from ..queries.roles import Operator
-from .impersonating import note_ended
+from .sessions import note_ended
 
 
 async def change_name(ctx: Context, name: str | None) -> None:
@@ -69,5 +69,7 @@ def refuse_last_operator(held: Sequence[Operator], user: UUID) -> None:
 
 async def _shut_out(ctx: Context, user: UUID) -> None:
     await note_ended(ctx, await queries.impersonations.end_by(ctx.db, user))
-    await queries.sessions.end_all(ctx.db, user)
+    # Who looked through their eyes stays in their list, for when they are let in again.
+    await note_ended(ctx, await queries.impersonations.end_of(ctx.db, user))
+    await queries.sessions.end_own(ctx.db, user)
     await queries.tokens.forget_of_user(ctx.db, user)

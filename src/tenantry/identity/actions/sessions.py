@@ -1,5 +1,6 @@
 """Sessions begin at the end of a sign-in, get a new token when a person proves more, and end."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,8 @@ from tenantry.kernel.retention import forget
 from .. import queries
 from ..devices import clipped
 from ..errors import ClosedToOperators, SessionNotFound
+from ..queries.impersonations import Impersonation
+from ..queries.sessions import EndedSession
 
 _NONE = UUID(int=0)
 
@@ -47,7 +50,7 @@ async def start_session(
     session_id, token = new_id(), new_token("sess")
     acting = replace(ctx, actor=Actor("user", user_id=user, session_id=session_id))
     if old_token is not None:
-        await queries.sessions.end_by_hash(ctx.db, token_hash(old_token))
+        await end_with_token(ctx, old_token)
     await queries.sessions.add(
         ctx.db,
         id=session_id,
@@ -96,10 +99,30 @@ async def sign_out(ctx: Context, token: str | None) -> None:
     if token is None:
         return
     async with ctx.service() as working:
-        ended = await queries.sessions.end_by_hash(working.db, token_hash(token))
+        ended = await end_with_token(working, token)
         if ended is not None:
             person = replace(working, actor=Actor("user", user_id=ended.user_id, session_id=ended.id))
             await audit(person, "session.ended", subject=("session", ended.id))
+
+
+async def end_with_token(ctx: Context, token: str) -> EndedSession | None:
+    """End the session of a token in the open unit on the service login; answers a person's own, which is gone.
+
+    An operator's look through somebody's eyes stays in that person's list, whatever its browser does next.
+    """
+    hashed = token_hash(token)
+    ended = await queries.sessions.end_by_hash(ctx.db, hashed)
+    if ended is None:
+        for look in await queries.impersonations.end_with(ctx.db, hashed):
+            await note_ended(replace(ctx, actor=Actor("user", user_id=look.impersonator_id)), [look])
+    return ended
+
+
+async def note_ended(ctx: Context, ended: Sequence[Impersonation]) -> None:
+    """Audit, in the open unit, that these looks through somebody's eyes were ended by the actor."""
+    for one in ended:
+        detail = {"session": str(one.id), "operator": str(one.impersonator_id)}
+        await audit(ctx, "impersonation.ended", subject=("user", one.user_id), detail=detail)
 
 
 async def revoke_session(ctx: Context, session: UUID) -> None:

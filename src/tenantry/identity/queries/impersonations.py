@@ -9,7 +9,7 @@ from sqlalchemy import case, insert, select, update
 from sqlalchemy.orm import aliased
 
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Id, Whole
+from tenantry.kernel.database.types import Bytes, Id, Whole
 from tenantry.kernel.sql import now, plus
 
 from ..models import Sessions, Users
@@ -56,12 +56,13 @@ _ended = update(Sessions).values(
     expires_at=case((now() > _a_moment_later, now()), else_=_a_moment_later),
 )
 _ENDED = (Sessions.id, Sessions.user_id, Sessions.impersonator_id)
-_end, _end_by, _end_of = (
+_end, _end_by, _end_of, _end_with = (
     statement(_ended.where(_still_open, which).returning(*_ENDED), Impersonation)
     for which in (
         Sessions.id == param("session"),
         Sessions.impersonator_id == param("operator"),
         Sessions.user_id == param("user"),
+        Sessions.token_hash == param("hash", Bytes()),
     )
 )
 _operator = statement(select(Users.email, Users.name).where(Users.id == param("user")), Looking)
@@ -86,6 +87,11 @@ async def end_by(db: Unit, operator: UUID) -> list[Impersonation]:
 async def end_of(db: Unit, user: UUID) -> list[Impersonation]:
     """The same for all that look through one person's eyes."""
     return await db.rows(_end_of, user=user, moment=1)
+
+
+async def end_with(db: Unit, token_hash: bytes) -> list[Impersonation]:
+    """The same for the one with this token."""
+    return await db.rows(_end_with, hash=token_hash, moment=1)
 
 
 async def operator(db: Unit, user: UUID) -> Looking | None:

@@ -66,8 +66,12 @@ _prove = statement(_renewed.values(token_hash=param("new_hash", Bytes()), authen
 _is_live = statement(select(Sessions.id).where(_of_user, _one, Sessions.expires_at > now()))
 
 _ended = (Sessions.id, Sessions.user_id)
+# Not what is, or was, an operator's look: `impersonations.end_with`.
 _end_by_hash = statement(
-    delete(Sessions).where(Sessions.token_hash == param("hash", Bytes())).returning(*_ended), EndedSession
+    delete(Sessions)
+    .where(Sessions.token_hash == param("hash", Bytes()), Sessions.impersonator_id.is_(None))
+    .returning(*_ended),
+    EndedSession,
 )
 _end_by_id = statement(delete(Sessions).where(_of_user, _one))
 _end_others = statement(delete(Sessions).where(_of_user, Sessions.id != param("kept")))
@@ -128,7 +132,7 @@ async def is_live(db: Unit, user: UUID, session: UUID) -> bool:
 
 
 async def end_by_hash(db: Unit, token_hash: bytes) -> EndedSession | None:
-    """Delete the session of a token; None when there is none."""
+    """Delete the session of a token; None when there is none of a person's own."""
     return await db.one_or_none(_end_by_hash, hash=token_hash)
 
 
