@@ -27,7 +27,6 @@ class Proof(msgspec.Struct, frozen=True):
     user_id: UUID
     method: str
     account_id: UUID | None = None
-    is_new: bool = False
 
 
 class FactorNeeded(msgspec.Struct, frozen=True):
@@ -64,7 +63,6 @@ async def admit(ctx: Context, proof: Proof, *, old_token: str | None) -> Admissi
         method=proof.method,
         account_id=proof.account_id,
         old_token=old_token,
-        is_new=proof.is_new,
     )
 
 

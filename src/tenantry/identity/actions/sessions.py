@@ -27,7 +27,6 @@ class Started(msgspec.Struct, frozen=True):
     user_id: UUID
     session_id: UUID
     token: str
-    is_new_user: bool = False
 
 
 async def start_session(
@@ -37,7 +36,6 @@ async def start_session(
     method: str,
     old_token: str | None,
     account_id: UUID | None = None,
-    is_new: bool = False,
 ) -> Started:
     """Start a session in the open unit on the service login; the one of `old_token` ends (no fixation).
 
@@ -59,7 +57,7 @@ async def start_session(
         seconds=int(ctx.product.session_lifetime.total_seconds()),
     )
     await audit(acting, "session.started", subject=("session", session_id), detail={"method": method})
-    return Started(user, session_id, token, is_new)
+    return Started(user, session_id, token)
 
 
 async def renew_session(ctx: Context, *, proven: bool) -> Started:
