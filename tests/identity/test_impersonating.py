@@ -1,5 +1,6 @@
 """Point 4: an operator looks through a person's eyes: read-only unless said, for an hour, and everybody can see it."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -318,3 +319,13 @@ async def test_point_4_no_operator_takes_a_look_out_of_its_persons_list(team, wh
     assert [one["operator_reason"] for one in listed if one["method"] == "operator"] == [WHY]
     ended = await entries(kit, "impersonation.ended")
     assert [who for _kind, who, *_ in ended] == [None if what == "person banned" else ada_id]
+
+
+async def test_class_06_a_look_that_is_ended_by_many_at_once_has_ended_once(team):
+    kit, ada, ada_id, _, grace_id = team
+    await ada.post(f"/look/{grace_id}")
+    tabs = [await kit.client(Authorization=f"Bearer {ada.cookies['session']}") for _ in range(4)]
+    doors = ("/auth/impersonation/end", "/v1/auth/sign-out") * 2
+    await asyncio.gather(*(one.post(door) for one, door in zip(tabs, doors, strict=True)))
+    assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)]
+    assert [await name_of(one) for one in tabs] == [401] * 4
