@@ -5,7 +5,7 @@ sibling domain and no plain connection can put one there (RFC 6265bis, 4.1.3.2).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -34,7 +34,12 @@ def session_token(request: Request, settings: Settings) -> str | None:
 
     With several different ones none is believed: a browser sends ours once, so somebody else put the others there.
     """
-    return _only(values_of(request, name_of("session", settings)), _TOKEN)
+    return session_token_in(_cookies_of(request), settings)
+
+
+def session_token_in(cookies: Sequence[bytes], settings: Settings) -> str | None:
+    """The same in `Cookie` headers that were picked out already."""
+    return _only(_values_in(cookies, name_of("session", settings)), _TOKEN)
 
 
 def is_session_token(text: str) -> bool:
@@ -119,7 +124,7 @@ def keep_pending(response: Response, request: Request, pending: Pending, *, ctx:
     At most five are kept; the oldest make way. Browsers send the oldest first (RFC 6265, 5.4).
     """
     prefix = name_of("signin-", ctx.settings)
-    older = list(dict.fromkeys(name for name, _ in _sent(request) if name.startswith(prefix)))
+    older = list(dict.fromkeys(name for name, _ in _sent(_cookies_of(request)) if name.startswith(prefix)))
     for name in older[: max(0, len(older) - PENDING_MAX + 1)]:
         put(response, name, "", timedelta(0), ctx.settings)
     sealed = ctx.runtime.vault.seal_cookie(
@@ -186,15 +191,22 @@ def value_of(request: Request, name: str) -> str:
 
 def values_of(request: Request, name: str) -> list[str]:
     """Every value of a cookie; Starlette's own reader keeps the last one only, and strips names too well."""
-    return [value for given, value in _sent(request) if given == name]
+    return _values_in(_cookies_of(request), name)
 
 
-def _sent(request: Request) -> Iterator[tuple[str, str]]:
+def _cookies_of(request: Request) -> list[bytes]:
     # Not through `request.headers`, which makes an object and reads every name: this runs before each request.
-    for header, cookies in request.scope["headers"]:
-        if header == b"cookie":
-            for piece in cookies.decode("latin-1").split(";"):
-                given, _, value = piece.partition("=")
-                # No other blanks: Python takes U+0085 and U+00A0 for some, browsers do not. A sibling domain may set a
-                # cookie whose name is one of those and then `__Host-session`, and that is not ours.
-                yield given.strip(" \t"), value.strip(" \t")
+    return [value for name, value in request.scope["headers"] if name == b"cookie"]
+
+
+def _values_in(cookies: Sequence[bytes], name: str) -> list[str]:
+    return [value for given, value in _sent(cookies) if given == name]
+
+
+def _sent(cookies: Sequence[bytes]) -> Iterator[tuple[str, str]]:
+    for one in cookies:
+        for piece in one.decode("latin-1").split(";"):
+            given, _, value = piece.partition("=")
+            # No other blanks: Python takes U+0085 and U+00A0 for some, browsers do not. A sibling domain may set a
+            # cookie whose name is one of those and then `__Host-session`, and that is not ours.
+            yield given.strip(" \t"), value.strip(" \t")

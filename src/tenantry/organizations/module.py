@@ -37,6 +37,7 @@ MODULE = Module(
         "resend": "the same",
         "accept": "uses an invitation up, which only its organization sees, and writes the membership",
         "decline": "the same, to say no",
+        "open_missing_holders": "writes what organizations hold that were made before they were billed",
         "grant_plan_to": "an operator writes an organization's plan, which the API login may not",
         "looking": "reads the names of other people, and seats by the plan of an owner",
         "team_page": "the same, in one unit",

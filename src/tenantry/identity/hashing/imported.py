@@ -24,6 +24,7 @@ _MEMORY_MAX = 256 * 1024 * 1024
 _ROUNDS_MAX = 10_000_000
 _BCRYPT_COST_MAX = 16
 _SCRYPT_STEPS_MAX = 16 * 1024 * 1024
+_SCRYPT_SET_UP = 16
 _ARGON2_KIB_MAX = 4 * 1024 * 1024
 _HASH_BYTES_MIN = 16
 """What is shorter was cut off, and more than one password would fit it."""
@@ -101,7 +102,7 @@ class DjangoScrypt(_Imported):
     def _matches(self, password: bytes, found: re.Match[str]) -> bool:
         wanted = base64.b64decode(found["hash"], validate=True)
         cost = {"n": int(found["n"]), "r": int(found["r"]), "p": int(found["p"])}
-        if cost["n"] * cost["r"] * cost["p"] > _SCRYPT_STEPS_MAX or len(wanted) < _HASH_BYTES_MIN:
+        if (cost["n"] + _SCRYPT_SET_UP) * cost["r"] * cost["p"] > _SCRYPT_STEPS_MAX or len(wanted) < _HASH_BYTES_MIN:
             return False
         made = hashlib.scrypt(password, salt=found["salt"].encode(), maxmem=_MEMORY_MAX, dklen=len(wanted), **cost)
         return hmac.compare_digest(made, wanted)
