@@ -1,5 +1,6 @@
 """Point 4: an operator looks through a person's eyes: read-only unless said, for an hour, and everybody can see it."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -293,3 +294,38 @@ async def test_point_4_what_takes_the_operator_or_the_person_away_ends_it_at_onc
             ]
             assert (await grace.delete(f"/v1/me/sessions/{theirs['id']}")).status_code == 204
     assert await name_of(ada) == 401
+
+
+@pytest.mark.parametrize("what", ["signed in anew", "signed out when it had ended", "person banned"])
+async def test_point_4_no_operator_takes_a_look_out_of_its_persons_list(team, what):
+    kit, ada, ada_id, _, grace_id = team
+    own = {"Authorization": f"Bearer {ada.cookies['session']}"}
+    await operating.appoint(kit.system, "alan@example.com", reason="a second")
+    await ada.post(f"/look/{grace_id}")
+    assert await name_of(ada) == "grace"
+    look = {"Authorization": f"Bearer {ada.cookies['session']}"}
+    match what:
+        case "signed in anew":
+            await kit.sign_in("ada", client=ada)
+            assert await name_of(ada) == "ada"
+        case "signed out when it had ended":
+            assert (await (await kit.client()).post("/v1/auth/sign-out", headers=own)).status_code == 204
+            assert (await ada.post("/auth/signout")).status_code == 303
+        case "person banned":
+            await operating.ban(kit.system, grace_id, reason="spam")
+            await operating.lift(kit.system, grace_id, reason="a mistake")
+    assert (await (await kit.client()).get("/v1/me", headers=look)).status_code == 401
+    listed = (await (await kit.sign_in("grace")).get("/v1/me/sessions")).json()["items"]
+    assert [one["operator_reason"] for one in listed if one["method"] == "operator"] == [WHY]
+    ended = await entries(kit, "impersonation.ended")
+    assert [who for _kind, who, *_ in ended] == [None if what == "person banned" else ada_id]
+
+
+async def test_class_06_a_look_that_is_ended_by_many_at_once_has_ended_once(team):
+    kit, ada, ada_id, _, grace_id = team
+    await ada.post(f"/look/{grace_id}")
+    tabs = [await kit.client(Authorization=f"Bearer {ada.cookies['session']}") for _ in range(4)]
+    doors = ("/auth/impersonation/end", "/v1/auth/sign-out") * 2
+    await asyncio.gather(*(one.post(door) for one, door in zip(tabs, doors, strict=True)))
+    assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)]
+    assert [await name_of(one) for one in tabs] == [401] * 4

@@ -8,6 +8,7 @@ from tenantry.holders import by_user, set_plan
 from tenantry.kernel import Context
 
 from . import queries
+from .actions.lost_factors import forget_factors
 from .actions.operators import (
     Appointed,
     appoint,
@@ -31,6 +32,7 @@ __all__ = [
     "close_account",
     "dismiss",
     "end_sessions",
+    "forget_factors",
     "grant_plan",
     "lift",
     "operators",

@@ -104,7 +104,8 @@ async def prove_address(ctx: Context, user: KnownUser) -> None:
     ended = await end_sessions(acting, user.id)
     await queries.tokens.forget_of_user(ctx.db, user.id)
     await audit(acting, "user.proven_late", subject=("user", user.id), detail={"sessions": ended})
-    await acting.emit(UserProven(user.id))
+    was_here = ctx.actor.user_id == user.id and ctx.actor.impersonator_id is None
+    await acting.emit(UserProven(user.id, was_here=was_here))
 
 
 def as_user(ctx: Context, user: UUID) -> Context:

@@ -89,6 +89,6 @@ def _back(done: str) -> Response:
 
 
 def _out(request: Request, ctx: Context) -> Response:
-    response = RedirectResponse("/signin", status_code=303)
+    response = RedirectResponse("/signin?done=signed-out", status_code=303)
     cookies.drop_session(response, request, ctx.settings)
     return response

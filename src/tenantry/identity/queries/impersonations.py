@@ -12,7 +12,7 @@ from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Bytes, Id, Whole
 from tenantry.kernel.sql import now, plus
 
-from ..models import Sessions, Users
+from ..models import Sessions, Users, role_now
 from .sessions import NONE
 
 
@@ -25,10 +25,12 @@ class Impersonation(msgspec.Struct, frozen=True):
 
 
 class Looking(msgspec.Struct, frozen=True):
-    """The operator of a live one, as they know themselves."""
+    """The operator of a live one, as they know themselves; until when it lasts, and whether they may do something."""
 
     email: str
     name: str | None
+    ends_at: datetime
+    may_write: bool
 
 
 _own = aliased(Sessions)
@@ -71,7 +73,22 @@ _end, _end_around, _end_by_hash = (
         (_presented, _begun_in == select(_own.id).where(_own.token_hash == param("hash", Bytes())).scalar_subquery()),
     )
 )
-_operator = statement(select(Users.email, Users.name).where(Users.id == param("user")), Looking)
+# Whoever looks through another's eyes is signed in themselves and may still do so; asked at every request, so that what
+# takes one of the two away ends the other at once.
+_operator = statement(
+    select(Users.email, Users.name, Sessions.expires_at.label("ends_at"), Sessions.may_write)
+    .select_from(Sessions)
+    .join(_own, _own.id == Sessions.impersonator_session_id)
+    .join(Users, Users.id == _own.user_id)
+    .where(
+        Sessions.id == param("session"),
+        Sessions.expires_at > now(),
+        _own.expires_at > now(),
+        Users.deleted_at.is_(None),
+        role_now() == "ADMIN",
+    ),
+    Looking,
+)
 
 
 async def begin(db: Unit, *, seconds: int, **given: Any) -> datetime:
@@ -98,6 +115,6 @@ async def end_by_hash(db: Unit, token_hash: bytes) -> list[Impersonation]:
     return await db.rows(_end_by_hash, hash=token_hash, moment=1)
 
 
-async def operator(db: Unit, user: UUID) -> Looking | None:
-    """Who an operator is."""
-    return await db.one_or_none(_operator, user=user)
+async def operator(db: Unit, session: UUID) -> Looking | None:
+    """Who looks in a live one; None where they are an operator no more, or are signed out: then it has ended."""
+    return await db.one_or_none(_operator, session=session)
