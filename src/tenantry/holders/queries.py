@@ -15,7 +15,7 @@ from tenantry.kernel.database.types import Id, Json, TextList, UtcDateTime, Word
 from tenantry.kernel.sql import any_of, entries, member, now
 
 from .events import EndMoved
-from .models import Holders, Plans, plan_now
+from .models import Holders, Plans, held_columns
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -76,9 +76,7 @@ _held = statement(
     HeldPlan,
 )
 
-_COLUMNS = (
-    Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end,
-)  # fmt: skip
+_COLUMNS = held_columns()
 
 _create = statement(
     insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "owner_id", "plan")})

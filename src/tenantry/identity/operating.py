@@ -21,7 +21,7 @@ from .actions.operators import (
     set_role,
 )
 from .errors import PlanOfOrganizations, UserNotFound
-from .rights import ADMINISTER
+from .rights import ADMINISTER, stated
 
 __all__ = [
     "ADMINISTER",
@@ -38,6 +38,7 @@ __all__ = [
     "operators",
     "refuse_plans_of_organizations",
     "set_role",
+    "stated",
 ]
 
 

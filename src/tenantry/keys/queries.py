@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, case, func, insert, or_, select, update
 
-from tenantry.holders.models import Holders, plan_now
+from tenantry.holders.models import Holders, held_columns, plan_now
 from tenantry.identity.models import Users
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
@@ -72,9 +72,7 @@ _bearer = statement(
 )  # fmt: skip
 
 _holder_of_address = statement(
-    select(
-        Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end
-    )
+    select(*held_columns())
     .join(Users, Users.id == Holders.owner_id)
     .where(Holders.kind == "user", Users.deleted_at.is_(None), folded(Users.email) == folded(param("email"))),
     Holder,

@@ -15,9 +15,9 @@ from tenantry.web import gettext, mark, page, safe_return_path
 
 from .. import actions
 from ..errors import OrganizationNotFound
-from ..looking import invitations_for
+from ..looking import WAITING_MAX, invitations_for
 from ..names import organization_name
-from .showing import WAITING_MAX, back, sentence, team_of, team_page
+from .showing import back, sentence, team_of, team_page
 
 TYPED_OTHERWISE = mark("Type the name as it stands here.")
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from tenantry.identity.models import Users
+from tenantry.identity.models import Users, is_banned_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Whole
 from tenantry.kernel.sql import folded, now
@@ -59,8 +59,7 @@ _choose = statement(
 _note_choice = statement(update(Memberships).where(_this).values(chosen_at=now()))
 
 _PERSON = (Users.name, Users.email, Users.image)
-_is_banned = and_(Users.banned_at.is_not(None), or_(Users.ban_ends_at.is_(None), Users.ban_ends_at > now()))
-_banned = statement(select(_is_banned).where(Users.id == param("user", Id())))
+_banned = statement(select(is_banned_now()).where(Users.id == param("user", Id())))
 
 
 def _listed(*conditions: Any) -> Any:
