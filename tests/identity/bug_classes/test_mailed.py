@@ -313,6 +313,14 @@ async def test_class_12_the_mail_goes_to_the_address_of_the_account_not_to_its_t
     assert mail.recipient == "mike@example.com"
 
 
+async def test_class_12_letters_beyond_z_have_two_cases_too_on_both_databases(kit):
+    user = await person(kit, "élodie@example.com")
+    assert await person(kit, "zoë@example.com") != user
+    await ask_for_link(await kit.client(), "ÉLODIE@Example.com")
+    [mail] = await mailbox(kit, "élodie@example.com")
+    assert mail.recipient == "élodie@example.com"
+
+
 async def test_class_12_no_mail_repeats_what_a_stranger_typed(kit):
     client = await kit.client()
     await sign_up(client, name='<a href="https://evil.example">Win a prize</a>', return_to="/evil-prize")

@@ -46,9 +46,11 @@ def test_a_subject_that_cannot_identify_is_refused(subject):
     ("given", "stored"),
     [
         ("Ada.Lovelace@Example.COM", "ada.lovelace@example.com"),
-        ("ÄDA@example.com", "Äda@example.com"),
+        ("ÄDA@example.com", "äda@example.com"),
         # The Kelvin sign: normalised it is the plain K, which is in somebody else's address.
         ("\u212aim@example.com", None),
+        # In small letters it begins with a plain i; some databases see nothing else.
+        ("\u0130da@example.com", None),
         ("ada@example.com,eve@example.org", None),
         ("=?utf-8?q?ada?=@example.com", None),
         ("ada@example.com\n", None),
