@@ -47,14 +47,16 @@ def sign_in_page(
     shown = dict(errors or {})
     if problem is not None and not shown:
         shown["password" if has_password else "email"] = told(request, problem)
+    ways, link = _ways(ctx, query), ctx.product.way_in(MagicLink)
     response = page(
         request,
         "identity/signin.html",
         status=problem.status if problem else 422 if shown else 200,
-        ways=_ways(ctx, query),
+        ways=ways,
         unavailable=_unavailable(ctx),
         has_password=has_password,
-        has_link=ctx.product.way_in(MagicLink) is not None,
+        has_link=link is not None,
+        makes_accounts=bool(ways) or (link is not None and link.sign_up),
         has_passkey=ctx.product.way_in(Passkey) is not None,
         sign_up=f"/signup?{query}" if sign_up_of(ctx.product) else "",
         reset=f"/auth/reset?{query}",
