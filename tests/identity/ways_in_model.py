@@ -56,6 +56,23 @@ class Half:
         return not self.is_over and now < self.began + HALF
 
 
+@dataclass(eq=False)
+class Look:
+    """An operator looks through the person's eyes; `operators` is the token of their own session."""
+
+    id: UUID
+    token: str
+    operators: str
+    began: datetime
+    may_write: bool
+    is_over: bool = False
+    is_gone: bool = False
+    """Out of the person's list, as only the person takes it."""
+
+    def is_good(self, now: datetime) -> bool:
+        return not self.is_over and now < self.began + SESSION
+
+
 @dataclass
 class Person:
     """One person, and everything that may open something to them."""
@@ -75,6 +92,7 @@ class Person:
     mailed: list[Mailed] = field(default_factory=list)
     halves: list[Half] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
 
     def is_closed(self, now: datetime) -> bool:
         """Whether nobody gets in as this person now."""
@@ -104,9 +122,15 @@ class Person:
         session.token, session.proven = token, now
 
     def end_sessions(self, *, but: Session | None = None) -> None:
-        """All sessions have ended, but one."""
+        """The person ended all sessions, but one; what operators looked at in theirs goes out of the list, too."""
         for session in self.sessions:
             session.is_over = session.is_over or session is not but
+        self.end_looks(is_gone=True)
+
+    def end_looks(self, *, is_gone: bool = False) -> None:
+        """Nobody looks through the person's eyes any more."""
+        for look in self.looks:
+            look.is_over, look.is_gone = True, look.is_gone or is_gone
 
     def end_tokens(self) -> None:
         """What was mailed or handed out is worth nothing."""
@@ -128,7 +152,14 @@ class Person:
         self.mailed.append(Mailed(kind, token, now))
 
     def shut_out(self) -> None:
-        """Banned or deleted: everything has ended."""
+        """Banned or deleted: everything has ended, and who looked in stays in the list."""
+        for session in self.sessions:
+            session.is_over = True
+        self.end_looks()
+        self.end_tokens()
+
+    def reset(self) -> None:
+        """The password was lost, and the person has another: everything else has ended."""
         self.end_sessions()
         self.end_tokens()
 

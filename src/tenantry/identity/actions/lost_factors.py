@@ -17,7 +17,7 @@ from ..letters import factors as texts
 from ..providers.profiles import clean_email
 from ..queries.factors import Factors
 from ..rights import ADMINISTER, stated
-from .impersonating import note_ended
+from .ending import end_sessions
 from .ways_in import keep_a_way_in
 
 
@@ -37,8 +37,7 @@ async def forget_factors(ctx: Context, email: str, *, reason: str) -> Factors:
         if found is None or found.deleted_at is not None or await queries.users.lock(working.db, found.id) is None:
             raise UserNotFound
         factors = await _forgotten(working, found.id)
-        await note_ended(working, await queries.impersonations.end_of(working.db, found.id))
-        await queries.sessions.end_own(working.db, found.id)
+        await end_sessions(working, found.id)
         await queries.tokens.forget_of_user(working.db, found.id)
         detail = {"totp": factors.totp, "passkeys": factors.passkeys, "recovery_codes": factors.recovery_codes}
         await audit(working, "second_factor.forgotten", subject=("user", found.id), reason=why, detail=detail)
