@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -47,17 +48,12 @@ def sign_in_page(
     shown = dict(errors or {})
     if problem is not None and not shown:
         shown["password" if has_password else "email"] = told(request, problem)
-    ways, link = _ways(ctx, query), ctx.product.way_in(MagicLink)
     response = page(
         request,
         "identity/signin.html",
         status=problem.status if problem else 422 if shown else 200,
-        ways=ways,
-        unavailable=_unavailable(ctx),
+        **_offered(ctx, query),
         has_password=has_password,
-        has_link=link is not None,
-        makes_accounts=bool(ways) or (link is not None and link.sign_up),
-        has_passkey=ctx.product.way_in(Passkey) is not None,
         sign_up=f"/signup?{query}" if sign_up_of(ctx.product) else "",
         reset=f"/auth/reset?{query}",
         return_to=back,
@@ -71,6 +67,17 @@ def sign_in_page(
     if shown:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _offered(ctx: Context, query: str) -> dict[str, Any]:
+    ways, link = _ways(ctx, query), ctx.product.way_in(MagicLink)
+    return {
+        "ways": ways,
+        "unavailable": _unavailable(ctx),
+        "has_link": link is not None,
+        "makes_accounts": bool(ways) or (link is not None and link.sign_up),
+        "has_passkey": ctx.product.way_in(Passkey) is not None,
+    }
 
 
 def _ways(ctx: Context, query: str) -> list[Way]:
