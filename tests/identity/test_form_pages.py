@@ -77,3 +77,22 @@ async def test_signed_out_everywhere_is_said(kit):
     answer = await browser.post("/settings/sessions/revoke-all")
     assert answer.headers["location"] == "/signin?done=signed-out"
     assert "You are signed out." in (await browser.get(answer.headers["location"], headers=HTML)).text
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "back"),
+    [
+        ("/signup", {"email": "nonsense", "return_to": "/keys"}, "/signup?return_to=%2Fkeys"),
+        ("/auth/password", {"email": "nonsense", "return_to": "/keys"}, "/signin?return_to=%2Fkeys"),
+        ("/auth/reset", {"email": "nonsense", "return_to": "/keys"}, "/auth/reset?return_to=%2Fkeys"),
+        ("/settings/profile", {"name": "a" * 300}, "/settings"),
+        ("/settings/email", {"email": "nonsense"}, "/settings/email"),
+    ],
+)
+async def test_another_language_after_an_error_leads_back_to_the_form(kit, path, form, back):
+    browser = await (kit.sign_in("ada") if path.startswith("/settings") else kit.client())
+    answer = await browser.post(path, data=form, headers=HTML)
+    assert answer.status_code == 422
+    preferences = answer.text.partition('action="/preferences"')[2]
+    assert re.search(r'name="return_to" value="([^"]*)"', preferences)[1] == back
+    assert (await browser.get(back, headers=HTML)).status_code == 200

@@ -84,6 +84,7 @@ MODULE = Module(
     },
     service={
         "find_half": "reads whose half of a sign-in a token is, which only the service login sees",
+        "forget_factors": "takes away, for the command line, what only its owner or the service login may delete",
         "count_factor": "writes to an owner who is not signed in that somebody guesses",
         "pass_second_factor": "uses up the half and the second proof, and writes the session",
         "confirming": "compares secrets that only the service login sees, and gives the session another token",

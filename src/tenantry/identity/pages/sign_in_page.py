@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -51,11 +52,8 @@ def sign_in_page(
         request,
         "identity/signin.html",
         status=problem.status if problem else 422 if shown else 200,
-        ways=_ways(ctx, query),
-        unavailable=_unavailable(ctx),
+        **_offered(ctx, query),
         has_password=has_password,
-        has_link=ctx.product.way_in(MagicLink) is not None,
-        has_passkey=ctx.product.way_in(Passkey) is not None,
         sign_up=f"/signup?{query}" if sign_up_of(ctx.product) else "",
         reset=f"/auth/reset?{query}",
         return_to=back,
@@ -69,6 +67,17 @@ def sign_in_page(
     if shown:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _offered(ctx: Context, query: str) -> dict[str, Any]:
+    ways, link = _ways(ctx, query), ctx.product.way_in(MagicLink)
+    return {
+        "ways": ways,
+        "unavailable": _unavailable(ctx),
+        "has_link": link is not None,
+        "makes_accounts": bool(ways) or (link is not None and link.sign_up),
+        "has_passkey": ctx.product.way_in(Passkey) is not None,
+    }
 
 
 def _ways(ctx: Context, query: str) -> list[Way]:

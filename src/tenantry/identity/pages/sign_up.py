@@ -1,6 +1,7 @@
 """Signing up by mail: the form, and what the mailed link shows."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -88,6 +89,7 @@ def _form(request: Request, ctx: Context, back: str, *, problem: Problem | None 
         status=problem.status if problem else 422 if values["errors"] else 200,
         offer=sign_up_of(ctx.product),
         return_to=back,
+        here="/signup?" + urlencode({"return_to": back}),
         **values,
     )
     response.headers.update(problem.headers if problem else {})
