@@ -3,20 +3,22 @@
 from fastapi import APIRouter
 
 from bench.bare import PUBLIC, Pong
-from tenantry import Google, Meter, Plan, Product
+from tenantry import Google, Meter, Organizations, Plan, Product
 from tenantry.kernel import Anyone, Module, Read
 
 PERSONAL, LAST = "/v1/mine", "/v1/last/7/parts"
 
 
-def product(routes: int) -> Product:
-    """A product whose author added this many routes; the asked ones come last."""
+def product(routes: int, *, organizations: bool = False) -> Product:
+    """A product whose author added this many routes; the asked ones come last. `organizations`: they are billed."""
     requests = Meter("requests", per="day")
     return Product(
         "Bench",
         sign_in=[Google()],
         plans=[Plan("free", price=0, limits={requests: 1_000}, features=["Everything"])],
         modules=[_module(routes)],
+        billed="organization" if organizations else "user",
+        organizations=Organizations() if organizations else None,
     )
 
 

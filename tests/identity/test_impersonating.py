@@ -6,13 +6,20 @@ from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, Request, Response, WebSocket
+from sqlalchemy import update
 
+from identity.mailbox import mailbox, token_in
 from identity.operator_steps import entries, known
+from identity.password_steps import PASSWORD
+from tenantry import Google, Password
 from tenantry.fastapi import CurrentUser
-from tenantry.identity import operating
+from tenantry.identity import operating, queries
+from tenantry.identity.actions.admission import prove_address
 from tenantry.identity.impersonating import look_through
+from tenantry.identity.models import Users
 from tenantry.kernel import Module, Open, new_id
 from tenantry.kernel.audit import audit
+from tenantry.kernel.database import param, statement
 from tenantry.testing.kit import PUBLIC_URL
 
 WHY = "a question about the invoice"
@@ -32,6 +39,7 @@ LOCKED = [
     ("POST", "/admin/users/x/impersonate"),
 ]
 router = APIRouter()
+_unprove = statement(update(Users).values(email_verified_at=None).where(Users.id == param("user")))
 
 
 @router.post("/look/{user_id}")
@@ -148,6 +156,64 @@ async def test_point_4_a_look_through_somebodys_eyes_from_its_beginning_to_its_e
     assert [one["operator_reason"] for one in again] == [None, "more", WHY]
 
 
+ENDS = "banned, closed, appointed, reset, proven late, revoked, others revoked, all revoked, operator out"
+
+
+@pytest.mark.parametrize("what", ENDS.split(", "))
+async def test_point_4_whatever_ends_a_look_it_stays_in_the_list_and_its_end_in_the_audit(start, product_of, what):
+    kit = await start(product_of(sign_in=[Google(), Password()], modules=[Module("looking", routers=[router])]))
+    (ada, ada_id), (grace, grace_id) = await known(kit, "ada", "grace")
+    await operating.set_role(kit.system, ada_id, "ADMIN", reason="the first")
+    own = ada.cookies["session"]
+    await ada.post(f"/look/{grace_id}")
+    assert await name_of(ada) == "grace"
+    (look,) = [one for one in (await grace.get("/v1/me/sessions")).json()["items"] if one["operator_reason"]]
+    match what:
+        case "banned":
+            await operating.ban(kit.system, grace_id, reason="spam")
+        case "closed":
+            await operating.close_account(kit.system, grace_id, reason="asked for it")
+        case "appointed":
+            await operating.appoint(kit.system, "grace@example.com", password=PASSWORD, reason="a second")
+        case "reset":
+            await (await kit.client()).post("/v1/auth/reset", json={"email": "grace@example.com"})
+            sent = {"token": token_in((await mailbox(kit, "grace@example.com"))[-1]), "password": PASSWORD}
+            assert (await (await kit.client()).post("/v1/auth/reset/confirm", json=sent)).status_code == 204
+        case "proven late":
+            async with kit.system.service() as ctx:
+                await ctx.db.run(_unprove, user=grace_id)
+                await prove_address(ctx, await queries.users.lock(ctx.db, grace_id))
+        case "revoked":
+            assert (await grace.delete(f"/v1/me/sessions/{look['id']}")).status_code == 204
+            # There is nothing left to end, and nothing to take out of the list.
+            assert (await grace.delete(f"/v1/me/sessions/{look['id']}")).status_code == 404
+        case "others revoked":
+            assert (await grace.delete("/v1/me/sessions")).status_code == 204
+        case "all revoked":
+            assert (await grace.delete("/v1/me/sessions?current=true")).status_code == 204
+        case "operator out":
+            apart = await kit.client(Authorization=f"Bearer {own}")
+            assert (await apart.post("/v1/auth/sign-out")).status_code == 204
+    assert await name_of(ada) == 401
+    async with kit.system.service(writes=False) as ctx:
+        kept = await queries.sessions.of_user(ctx.db, grace_id)
+    assert [one.reason for one in kept if str(one.id) == look["id"]] == [WHY]
+    assert len(await entries(kit, "impersonation.ended")) == 1
+
+
+async def test_point_4_who_signs_in_or_out_in_a_look_has_ended_it(team):
+    kit, ada, ada_id, grace, grace_id = team
+    await ada.post(f"/look/{grace_id}?reason=first")
+    await ada.post("/auth/signout")
+    await kit.sign_in("ada", client=ada)
+    await ada.post(f"/look/{grace_id}?reason=second")
+    await kit.sign_in("ada", client=ada)
+    assert await name_of(ada) == "ada"
+    shown = (await grace.get("/v1/me/sessions")).json()["items"]
+    assert [one["operator_reason"] for one in shown] == ["second", "first", None]
+    assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)] * 2
+
+
 async def test_point_4_it_lasts_an_hour_never_slides_and_goes_back(team):
     kit, ada, _, _, grace_id = team
     await ada.post(f"/look/{grace_id}")
@@ -252,9 +318,7 @@ async def test_point_4_no_operator_takes_a_look_out_of_its_persons_list(team, wh
     listed = (await (await kit.sign_in("grace")).get("/v1/me/sessions")).json()["items"]
     assert [one["operator_reason"] for one in listed if one["method"] == "operator"] == [WHY]
     ended = await entries(kit, "impersonation.ended")
-    # What ended with the operator's own session, nobody ended.
-    by = {"signed in anew": [ada_id], "signed out when it had ended": [], "person banned": [None]}
-    assert [who for _kind, who, *_ in ended] == by[what]
+    assert [who for _kind, who, *_ in ended] == [None if what == "person banned" else ada_id]
 
 
 async def test_class_06_a_look_that_is_ended_by_many_at_once_has_ended_once(team):

@@ -45,7 +45,7 @@ class Act(NamedTuple):
 
 
 async def give_plan(ctx: Context, person: Profile, given: Given) -> None:
-    """Put a person on a plan by hand; the default plan takes back what was given."""
+    """Put a person on a plan by hand, where people hold plans; the default plan takes back what was given."""
     ctx.require(ADMINISTER)
     await identity.grant_plan(ctx, person.email, given.plan, reason=checked_reason(given.reason))
 

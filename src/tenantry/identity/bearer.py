@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from tenantry.kernel import Settings
 
-from .cookies import is_session_token, session_token
+from .cookies import is_session_token, session_token_in
 
 _SCHEME = b"bearer"
 
@@ -18,9 +18,13 @@ def bearer_of(request: Request) -> str | None:
 
     Another scheme, such as the Basic of a server in front of us, is no bearer.
     """
-    given = [value.strip() for name, value in request.scope["headers"] if name == b"authorization"]
+    return _bearer([value for name, value in request.scope["headers"] if name == b"authorization"])
+
+
+def _bearer(given: list[bytes]) -> str | None:
     if not given:
         return None
+    given = [value.strip() for value in given]
     parts = [value.split(None, 1) for value in given if value[:6].lower() == _SCHEME and not value[6:7].strip()]
     if not parts:
         return None
@@ -35,7 +39,15 @@ def presented_token(request: Request, settings: Settings) -> tuple[str | None, b
 
     The token is None when there is none of the right form.
     """
-    bearer = bearer_of(request)
+    # Every request comes by here, and most bring many headers: one walk through them, and only for these two.
+    cookies: list[bytes] = []
+    authorizations: list[bytes] = []
+    for name, value in request.scope["headers"]:
+        if name == b"cookie":
+            cookies.append(value)
+        elif name == b"authorization":
+            authorizations.append(value)
+    bearer = _bearer(authorizations) if authorizations else None
     if bearer is None:
-        return session_token(request, settings), True
+        return session_token_in(cookies, settings), True
     return bearer if is_session_token(bearer) else None, False

@@ -5,6 +5,7 @@ sibling domain and no plain connection can put one there (RFC 6265bis, 4.1.3.2).
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -33,7 +34,12 @@ def session_token(request: Request, settings: Settings) -> str | None:
 
     With several different ones none is believed: a browser sends ours once, so somebody else put the others there.
     """
-    return _only(values_of(request, name_of("session", settings)), _TOKEN)
+    return session_token_in(_cookies_of(request), settings)
+
+
+def session_token_in(cookies: Sequence[bytes], settings: Settings) -> str | None:
+    """The same in `Cookie` headers that were picked out already."""
+    return _only(_values_in(cookies, name_of("session", settings)), _TOKEN)
 
 
 def is_session_token(text: str) -> bool:
@@ -118,7 +124,7 @@ def keep_pending(response: Response, request: Request, pending: Pending, *, ctx:
     At most five are kept; the oldest make way. Browsers send the oldest first (RFC 6265, 5.4).
     """
     prefix = name_of("signin-", ctx.settings)
-    older = [name for name in request.cookies if name.startswith(prefix)]
+    older = list(dict.fromkeys(name for name, _ in _sent(_cookies_of(request)) if name.startswith(prefix)))
     for name in older[: max(0, len(older) - PENDING_MAX + 1)]:
         put(response, name, "", timedelta(0), ctx.settings)
     sealed = ctx.runtime.vault.seal_cookie(
@@ -131,7 +137,7 @@ def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -
     """What this browser noted when it began; None unless state and provider are the same and it is not too old."""
     if not _STATE.fullmatch(state):
         return None
-    sealed = request.cookies.get(_pending_name(state, ctx.settings), "")
+    sealed = value_of(request, _pending_name(state, ctx.settings))
     opened = ctx.runtime.vault.open_cookie(sealed, purpose=_PURPOSE, now=ctx.clock.now())
     if opened is None:
         return None
@@ -144,7 +150,7 @@ def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -
 
 def drop_pending(response: Response, request: Request, state: str, settings: Settings) -> None:
     """Take the note of one sign-in away, if the browser has it."""
-    if _STATE.fullmatch(state) and (name := _pending_name(state, settings)) in request.cookies:
+    if _STATE.fullmatch(state) and values_of(request, name := _pending_name(state, settings)):
         put(response, name, "", timedelta(0), settings)
 
 
@@ -177,14 +183,30 @@ def put(response: Response, name: str, value: str, lifetime: timedelta, settings
     )
 
 
+def value_of(request: Request, name: str) -> str:
+    """The value of a cookie; "" when there is none, or several that differ: a browser sends ours once."""
+    values = set(values_of(request, name))
+    return values.pop() if len(values) == 1 else ""
+
+
 def values_of(request: Request, name: str) -> list[str]:
-    """Every value of a cookie; Starlette's own reader keeps the last one only."""
-    found = []
+    """Every value of a cookie; Starlette's own reader keeps the last one only, and strips names too well."""
+    return _values_in(_cookies_of(request), name)
+
+
+def _cookies_of(request: Request) -> list[bytes]:
     # Not through `request.headers`, which makes an object and reads every name: this runs before each request.
-    for header, cookies in request.scope["headers"]:
-        if header == b"cookie":
-            for piece in cookies.decode("latin-1").split(";"):
-                given, _, value = piece.partition("=")
-                if given.strip() == name:
-                    found.append(value.strip())
-    return found
+    return [value for name, value in request.scope["headers"] if name == b"cookie"]
+
+
+def _values_in(cookies: Sequence[bytes], name: str) -> list[str]:
+    return [value for given, value in _sent(cookies) if given == name]
+
+
+def _sent(cookies: Sequence[bytes]) -> Iterator[tuple[str, str]]:
+    for one in cookies:
+        for piece in one.decode("latin-1").split(";"):
+            given, _, value = piece.partition("=")
+            # No other blanks: Python takes U+0085 and U+00A0 for some, browsers do not. A sibling domain may set a
+            # cookie whose name is one of those and then `__Host-session`, and that is not ours.
+            yield given.strip(" \t"), value.strip(" \t")

@@ -24,23 +24,25 @@ CLOSED = frozenset({
 what opens their account without them. Operators have pages of their own for what they may do about these."""
 
 
-async def look(request: Request, db: Unit, session: LiveSession) -> Impersonation:
-    """Who looks, in a session that is an operator's look through somebody's eyes.
+async def look(request: Request, db: Unit, session: LiveSession) -> Impersonation | None:
+    """Who looks, in a session that is an operator's look through somebody's eyes; None where it has ended with them.
 
     Raises `ReadOnly` for what changes something where they may only look, and `ClosedToOperators` for what is nobody's
     but the person's.
     """
+    looking = await queries.impersonations.operator(db, session.id)
+    if looking is None:
+        return None
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     if request.method not in SAFE_METHODS and path not in LEAVING:
-        if not session.may_write:
+        if not looking.may_write:
             raise ReadOnly
         words = path.removeprefix("/v1/").lstrip("/").split("/")
         if words[0] in CLOSED or "keys" in words[:3]:
             raise ClosedToOperators
-    operator = session.impersonator_id and await queries.impersonations.operator(db, session.impersonator_id)
     return Impersonation(
-        operator=(operator.name or operator.email) if operator else "",
+        operator=looking.name or looking.email,
         person=session.name or session.email,
-        ends_at=session.expires_at,
-        may_write=session.may_write,
+        ends_at=looking.ends_at,
+        may_write=looking.may_write,
     )

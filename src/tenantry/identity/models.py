@@ -133,7 +133,6 @@ class Sessions(Created, Base):
                 "id", "user_id", "account_id", "method", "expires_at", "authenticated_at", "last_seen_at", "address",
                 "user_agent", "created_at", "impersonator_id", "reason",
             ),
-            delete=own(),
         )
     )  # fmt: skip
 

@@ -127,6 +127,11 @@ MODULE = Module(
         "sign_in_with_passkey": "notes the use of a passkey, and writes the session",
         "impersonating": "writes and ends a session that is another's, which the API login may not",
         "operators": "operators work on people who are not themselves",
+        "revoke_session": "an operator's look is ended, not deleted, which the API login may not",
+        "revoke_sessions": "the same for all of them, or all others",
+        "end_session": "the same, by the button of the settings",
+        "end_other_sessions": "the same, by the button of the settings",
+        "end_all_sessions": "the same, by the button of the settings",
         "sign_out": "ends the session of a token, which the API login cannot look for",
     },
 )

@@ -38,8 +38,9 @@ async def resolve_session(request: Request, runtime: Runtime) -> Resolved | None
     found = await runtime.port(SessionLookup).find(reading, token_hash(token))
     if found is None:
         return None
-    session = found.session
-    looking = None if session.impersonator_id is None else await look(request, reading, session)
+    session, looking = found.session, None
+    if session.impersonator_id is not None and (looking := await look(request, reading, session)) is None:
+        return None
     if _is_due(runtime, session):
         await _touch(runtime, session)
     actor = Actor(

@@ -1,5 +1,7 @@
 """For whom a signed-in person works: an organization, or nobody but themselves."""
 
+from collections.abc import Awaitable
+
 from tenantry.identity.lookup import Found, SessionLookup
 from tenantry.kernel.database import Unit
 
@@ -16,21 +18,6 @@ class MemberLookup(SessionLookup):
     def __init__(self, *, is_billed: bool) -> None:
         self._is_billed = is_billed
 
-    async def find(self, db: Unit, token_hash: bytes) -> Found | None:
+    def find(self, db: Unit, token_hash: bytes) -> Awaitable[Found | None]:
         """See `SessionLookup`."""
-        rows = await lookup.live(db, token_hash, with_holders=self._is_billed)
-        if not rows:
-            return None
-        first, all_of_them = rows[0], [row.belonging for row in rows if row.belonging is not None]
-        if not all_of_them:
-            return Found(first.session, first.holder)
-        current = max(all_of_them, key=lambda one: (one.is_current, one.chosen_at, one.organization_id))
-        ordered = sorted(all_of_them, key=lambda one: one.organization_id)
-        return Found(
-            first.session,
-            current.holder or first.holder,
-            role=current.role,
-            organization_id=current.organization_id,
-            organization_ids=tuple(one.organization_id for one in ordered),
-            organization_names=tuple(one.name for one in ordered),
-        )
+        return lookup.live(db, token_hash, with_holders=self._is_billed)

@@ -249,6 +249,10 @@ async def test_class_11_nobody_is_led_away_afterwards(kit, flow, target):
         "\N{KELVIN SIGN}ate@example.com",
         "ada@[127.0.0.1]",
         "<b>ada</b>@example.com",
+        # Encoded words, which mail programs, Python's among them, read as ada@ and as eve@evil.example.
+        "=?utf-8?q?ada?=@example.com",
+        "=?utf-8?q?eve=40evil.example=3e=20?=@example.com",
+        "x=?utf-8?q?ada?=@example.com",
     ],
 )
 async def test_class_12_what_is_not_exactly_one_plain_address_is_refused(kit, address):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
 from tenantry.identity.impersonating import look_through
+from tenantry.identity.operating import refuse_plans_of_organizations
 from tenantry.identity.recent import confirm_first
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.problems import NotFound
@@ -47,6 +48,8 @@ async def show_act(ctx: Operator, request: Request, user_id: UUID, act: str) -> 
     if act not in ACTS and act not in GRAVE:
         raise NotFound
     person = await person_of(ctx, user_id)
+    if act == "plan":
+        refuse_plans_of_organizations(ctx)
     return (confirm_first(request, ctx) if act in GRAVE else None) or _form(ctx, request, person, act)
 
 

@@ -80,6 +80,7 @@ async def show_user(ctx: Operator, request: Request, user_id: UUID, done: str = 
         credits=ctx.product.credits,
         has_trials=ctx.product.trials is not None,
         names=names_of(ctx),
+        holds_plan=ctx.product.billed == "user",
         done=done,
         is_oneself=person.id == ctx.user_id,
         **seen,

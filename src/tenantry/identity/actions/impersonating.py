@@ -21,7 +21,7 @@ from ..errors import ImpersonationRefused, UserNotFound
 from ..recent import require_recent
 from ..rights import ADMINISTER, stated
 from .admission import hold_caller
-from .sessions import note_ended
+from .ending import note_ended
 
 LASTING = timedelta(minutes=60)
 METHOD = "operator"
@@ -84,5 +84,5 @@ async def end(ctx: Context) -> bool:
         return False
     async with ctx.service() as working:
         acting = replace(working, actor=Actor("user", user_id=operator))
-        await note_ended(acting, await queries.impersonations.end(working.db, session))
+        await note_ended(acting, await queries.impersonations.end(working.db, ctx.user_id, session))
     return True

@@ -66,7 +66,8 @@ def clean_email(email: Any) -> str | None:
     """A valid address in the form we store, None for anything else.
 
     Letters A to Z become small. Other letters are left alone, and a mailbox that Unicode would normalise is refused:
-    the Kelvin sign U+212A would become a "k", and with it somebody else's address.
+    the Kelvin sign U+212A would become a "k", and with it somebody else's address. So is one that a mail program may
+    read as an encoded word (RFC 2047): `=?utf-8?q?ada?=@example.com` is Ada's mailbox to many.
     """
     if not isinstance(email, str) or len(email) > EMAIL_CHARACTERS_MAX:
         return None
@@ -74,7 +75,9 @@ def clean_email(email: Any) -> str | None:
         valid = validate_email(email, check_deliverability=False)
     except EmailNotValidError:
         return None
-    if valid.local_part != email.rpartition("@")[0] or len(valid.normalized) > EMAIL_CHARACTERS_MAX:
+    if valid.local_part != email.rpartition("@")[0] or "=?" in valid.local_part:
+        return None
+    if len(valid.normalized) > EMAIL_CHARACTERS_MAX:
         return None
     return valid.normalized.translate(_UPPER)
 

@@ -5,14 +5,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import and_, case, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Bytes, Id, Whole
 from tenantry.kernel.sql import now, plus
 
-from ..models import Sessions, Users
+from ..models import Sessions, Users, role_now
+from .sessions import NONE
 
 
 class Impersonation(msgspec.Struct, frozen=True):
@@ -24,10 +25,12 @@ class Impersonation(msgspec.Struct, frozen=True):
 
 
 class Looking(msgspec.Struct, frozen=True):
-    """The operator of a live one, as they know themselves."""
+    """The operator of a live one, as they know themselves; until when it lasts, and whether they may do something."""
 
     email: str
     name: str | None
+    ends_at: datetime
+    may_write: bool
 
 
 _own = aliased(Sessions)
@@ -56,16 +59,36 @@ _ended = update(Sessions).values(
     expires_at=case((now() > _a_moment_later, now()), else_=_a_moment_later),
 )
 _ENDED = (Sessions.id, Sessions.user_id, Sessions.impersonator_id)
-_end, _end_by, _end_of, _end_with = (
-    statement(_ended.where(_still_open, which).returning(*_ENDED), Impersonation)
+_through_theirs, _by_them = Sessions.user_id == param("user"), Sessions.impersonator_id == param("user")
+_begun_in = Sessions.impersonator_session_id
+_presented = Sessions.token_hash == param("hash", Bytes())
+_end, _end_around, _end_by_hash = (
+    statement(_ended.where(_still_open, or_(*which)).returning(*_ENDED), Impersonation)
     for which in (
-        Sessions.id == param("session"),
-        Sessions.impersonator_id == param("operator"),
-        Sessions.user_id == param("user"),
-        Sessions.token_hash == param("hash", Bytes()),
+        (
+            and_(_through_theirs, Sessions.id == param("session")),
+            and_(_by_them, _begun_in == param("session")),
+        ),
+        (_through_theirs, and_(_by_them, _begun_in != param("kept"))),
+        (_presented, _begun_in == select(_own.id).where(_own.token_hash == param("hash", Bytes())).scalar_subquery()),
     )
 )
-_operator = statement(select(Users.email, Users.name).where(Users.id == param("user")), Looking)
+# Whoever looks through another's eyes is signed in themselves and may still do so; asked at every request, so that what
+# takes one of the two away ends the other at once.
+_operator = statement(
+    select(Users.email, Users.name, Sessions.expires_at.label("ends_at"), Sessions.may_write)
+    .select_from(Sessions)
+    .join(_own, _own.id == Sessions.impersonator_session_id)
+    .join(Users, Users.id == _own.user_id)
+    .where(
+        Sessions.id == param("session"),
+        Sessions.expires_at > now(),
+        _own.expires_at > now(),
+        Users.deleted_at.is_(None),
+        role_now() == "ADMIN",
+    ),
+    Looking,
+)
 
 
 async def begin(db: Unit, *, seconds: int, **given: Any) -> datetime:
@@ -74,26 +97,24 @@ async def begin(db: Unit, *, seconds: int, **given: Any) -> datetime:
     return found
 
 
-async def end(db: Unit, session: UUID) -> list[Impersonation]:
-    """End the one of that id: its row stays, and opens nothing any more."""
-    return await db.rows(_end, session=session, moment=1)
+async def end(db: Unit, user: UUID, session: UUID) -> list[Impersonation]:
+    """End the look of that id through a user's eyes, and those that a user began in their own session of that id.
+
+    Their rows stay, and open nothing any more.
+    """
+    return await db.rows(_end, user=user, session=session, moment=1)
 
 
-async def end_by(db: Unit, operator: UUID) -> list[Impersonation]:
-    """The same for all of an operator's."""
-    return await db.rows(_end_by, operator=operator, moment=1)
+async def end_around(db: Unit, user: UUID, *, kept: UUID | None = None) -> list[Impersonation]:
+    """The same for all through a user's eyes, and all of a user's own, but those begun in the session `kept`."""
+    return await db.rows(_end_around, user=user, kept=kept or NONE, moment=1)
 
 
-async def end_of(db: Unit, user: UUID) -> list[Impersonation]:
-    """The same for all that look through one person's eyes."""
-    return await db.rows(_end_of, user=user, moment=1)
+async def end_by_hash(db: Unit, token_hash: bytes) -> list[Impersonation]:
+    """The same for the look of a token, or for those that were begun in the session of a token."""
+    return await db.rows(_end_by_hash, hash=token_hash, moment=1)
 
 
-async def end_with(db: Unit, token_hash: bytes) -> list[Impersonation]:
-    """The same for the one with this token."""
-    return await db.rows(_end_with, hash=token_hash, moment=1)
-
-
-async def operator(db: Unit, user: UUID) -> Looking | None:
-    """Who an operator is."""
-    return await db.one_or_none(_operator, user=user)
+async def operator(db: Unit, session: UUID) -> Looking | None:
+    """Who looks in a live one; None where they are an operator no more, or are signed out: then it has ended."""
+    return await db.one_or_none(_operator, session=session)

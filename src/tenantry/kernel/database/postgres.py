@@ -104,10 +104,8 @@ class PostgresUnit(Unit):
 
     kind = "postgresql"
 
-    def __init__(self, database: PostgresDatabase, identity: Identity, *, writes: bool, single: bool = False) -> None:
-        super().__init__(identity, writes=writes, single=single)
-        self._database = database
-        self._connection: Any = None
+    _database: PostgresDatabase
+    _connection: Any = None
 
     async def _fetch(self, compiled: Compiled, arguments: list[Any], *, slow: bool) -> Records:
         del slow

@@ -124,10 +124,8 @@ class SqliteUnit(Unit):
 
     kind = "sqlite"
 
-    def __init__(self, database: SqliteDatabase, identity: Identity, *, writes: bool, single: bool = False) -> None:
-        super().__init__(identity, writes=writes, single=single)
-        self._database = database
-        self._connection: sqlite3.Connection | None = None
+    _database: SqliteDatabase
+    _connection: sqlite3.Connection | None = None
 
     async def _fetch(self, compiled: Compiled, arguments: list[Any], *, slow: bool) -> Records:
         if self.writes:

@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 from sqlalchemy import BindParameter, bindparam
 
 from ..policies import Role
-from .compiling import Compiled, compile_statement
+from .compiling import Compiled, Readers, compile_statement
 from .types import PortableType
 
 Row = TypeVar("Row")
@@ -46,14 +46,13 @@ class Statement(Generic[Row]):
     def row(self, compiled: Compiled, record: Sequence[Any]) -> Row:
         """Turn one driver record into a row."""
         if compiled.record is None:
-            values, readers = list(record), compiled.readers
+            values, readers = record, compiled.readers
         else:
-            values, readers = list(astuple(msgspec.convert(record, compiled.record))), compiled.apart
-        for index, read, _ in readers:
-            if (value := values[index]) is not None:
-                values[index] = read(value)
+            values, readers = astuple(msgspec.convert(record, compiled.record)), compiled.apart
+        if readers:
+            values = _read(values, readers)
         if compiled.checked:
-            values.pop()
+            values = values[:-1]
         return cast("Row", values[0] if self.as_ is None else self.as_(*values))
 
     def rows(self, compiled: Compiled, records: Sequence[Sequence[Any]]) -> list[Row]:
@@ -73,6 +72,14 @@ class Statement(Generic[Row]):
         if self.as_ is None and len(compiled.columns) > 1:
             msg = f"a statement of {len(compiled.columns)} columns needs a row type: {compiled.columns}"
             raise WrongShape(msg)
+
+
+def _read(values: Sequence[Any], readers: Readers) -> Sequence[Any]:
+    found = list(values)
+    for index, read, _ in readers:
+        if (value := found[index]) is not None:
+            found[index] = read(value)
+    return found
 
 
 @overload

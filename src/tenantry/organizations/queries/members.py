@@ -84,7 +84,6 @@ _page = statement(
     .offset(param("offset", Whole())),
     Member,
 )
-_one = statement(_listed(Memberships.user_id == param("user", Id())), Member)
 _of_email = statement(
     select(Memberships.user_id)
     .join(Users, Users.id == Memberships.user_id)
@@ -154,11 +153,6 @@ async def page(
     """
     given = {"viewer": viewer, "organization": organization, "after": after or _FIRST}
     return await db.rows(_page, **given, limit=limit, offset=offset)
-
-
-async def one(db: Unit, organization: UUID, user: UUID) -> Member | None:
-    """A member, on the service login; None for who does not belong to it."""
-    return await db.one_or_none(_one, organization=organization, user=user)
 
 
 async def of_email(db: Unit, organization: UUID, email: str) -> UUID | None:
