@@ -329,3 +329,19 @@ async def test_class_06_a_look_that_is_ended_by_many_at_once_has_ended_once(team
     await asyncio.gather(*(one.post(door) for one, door in zip(tabs, doors, strict=True)))
     assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)]
     assert [await name_of(one) for one in tabs] == [401] * 4
+
+
+@pytest.mark.parametrize("what", ["demoted", "banned", "deleted"])
+async def test_point_4_a_look_that_a_change_of_the_operator_missed_is_refused_where_it_is_read(team, what):
+    kit, ada, ada_id, _, grace_id = team
+    await ada.post(f"/look/{grace_id}")
+    assert await name_of(ada) == "grace"
+    async with kit.system.service() as ctx:
+        match what:
+            case "demoted":
+                assert await queries.roles.assign(ctx.db, ada_id, "USER")
+            case "banned":
+                assert await queries.users.ban(ctx.db, ada_id, ends=None, why="spam")
+            case "deleted":
+                assert await queries.users.mark_deleted(ctx.db, ada_id)
+    assert await name_of(ada) == 401

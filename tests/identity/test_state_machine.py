@@ -211,7 +211,7 @@ class WaysIn(Looks):
         assert answer.status_code == (204 if mailed.is_good(self.now) else 400), answer.text
         if answer.status_code == 204:
             self.ada.password = password
-            self.ada.reset()
+            self.ada.shut_out()
 
     def of_kind(self, kind: str) -> list[Mailed]:
         return [one for one in self.ada.mailed if one.kind == kind and one.token][-SHOWN_MOST:]

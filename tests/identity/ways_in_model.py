@@ -66,8 +66,6 @@ class Look:
     began: datetime
     may_write: bool
     is_over: bool = False
-    is_gone: bool = False
-    """Out of the person's list, as only the person takes it."""
 
     def is_good(self, now: datetime) -> bool:
         return not self.is_over and now < self.began + SESSION
@@ -122,15 +120,15 @@ class Person:
         session.token, session.proven = token, now
 
     def end_sessions(self, *, but: Session | None = None) -> None:
-        """The person ended all sessions, but one; what operators looked at in theirs goes out of the list, too."""
+        """All sessions have ended, but one; so has whatever operators look at."""
         for session in self.sessions:
             session.is_over = session.is_over or session is not but
-        self.end_looks(is_gone=True)
+        self.end_looks()
 
-    def end_looks(self, *, is_gone: bool = False) -> None:
-        """Nobody looks through the person's eyes any more."""
+    def end_looks(self) -> None:
+        """Nobody looks through the person's eyes any more; that somebody did stays in the list."""
         for look in self.looks:
-            look.is_over, look.is_gone = True, look.is_gone or is_gone
+            look.is_over = True
 
     def end_tokens(self) -> None:
         """What was mailed or handed out is worth nothing."""
@@ -152,14 +150,7 @@ class Person:
         self.mailed.append(Mailed(kind, token, now))
 
     def shut_out(self) -> None:
-        """Banned or deleted: everything has ended, and who looked in stays in the list."""
-        for session in self.sessions:
-            session.is_over = True
-        self.end_looks()
-        self.end_tokens()
-
-    def reset(self) -> None:
-        """The password was lost, and the person has another: everything else has ended."""
+        """Banned or deleted, or the password was lost and is another: everything has ended."""
         self.end_sessions()
         self.end_tokens()
 
