@@ -35,7 +35,7 @@ test: $(DEV_READY) postgres ## every test on SQLite and PostgreSQL but those tha
 
 test-browser: $(DEV_READY) postgres $(NODE_READY) ## the tests that drive a real Chromium (CHROMIUM=/path/to/it)
 	@test -x "$(CHROMIUM)" || { echo "No Chromium here: install the package chromium, or name one with CHROMIUM=." >&2; exit 1; }
-	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser $(ARGS)
+	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser $(SIDE_BY_SIDE) $(ARGS)
 
 test-node: $(DEV_READY) $(NODE_READY) ## the tests that need Node
 	@find tests/node -name '*.test.*' -not -path '*/node_modules/*' | grep -q . || { echo "tests/node holds no test." >&2; exit 1; }

@@ -14,7 +14,7 @@ from tenantry.admin.queries import holdings
 from tenantry.billing.snapshots import PaymentSnapshot
 from tenantry.holders.models import Holders
 from tenantry.kernel.database import param, statement
-from tenantry.usage.credits import grant
+from tenantry.usage.credits import grant, reserve, spend
 
 _holder = statement(select(Holders.id).where(Holders.user_id == param("user")))
 
@@ -64,6 +64,29 @@ async def test_balance_and_expiry_are_set_at_once(office, holder):
     await office.kit.move(timedelta(days=11))
     await office.kit.sign_in("ada", client=office.ada)
     assert "Nobody has any" in await office.see("/admin/credits")
+
+
+async def test_the_largest_balances_are_what_is_there_now_as_their_owners_see_it(office, holder):
+    """100 forever and 50 for a day; 30 spent of the 50, which expire first; 40 set aside; the day passes."""
+    system, day = office.kit.system, timedelta(days=1)
+    others = UUID((await office.ada.get("/v1/me")).json()["id"])
+    async with system.service() as ctx:
+        await grant(ctx, holder, 100, fact="for good")
+        await grant(ctx, holder, 50, fact="for a day", expires_at=office.kit.clock.now() + day)
+        # Somebody who had more, and used all of it up.
+        await grant(ctx, (others := await ctx.db.one(_holder, user=others)), 900, fact="much")
+    await spend(system, 900, holder_id=others)
+    await spend(system, 30, holder_id=holder)
+    await reserve(system, 40, expires_in=2 * day, holder_id=holder)
+    for hours, left, aside in ((0, 120, 40), (24, 100, 40), (24, 100, 0)):
+        await office.kit.move(timedelta(hours=hours))
+        async with system.service(writes=False) as ctx:
+            found = await holdings.largest_balances(ctx.db)
+        assert [(one.holder_id, one.amount, one.reserved) for one in found] == [(holder, left, aside)]
+        own = (await office.grace.get("/v1/credits")).json()
+        assert (own["balance"], own["available"]) == (left, left - aside)
+        page = await office.see("/admin/credits")
+        assert (f">{left}" in page, "40 set aside for work under way" in page) == (True, aside == 40)
 
 
 async def test_a_long_ledger_and_many_holders(office, holder):

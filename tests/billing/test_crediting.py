@@ -155,6 +155,20 @@ async def test_the_declaration_says_where_the_provider_does_not_and_a_period_wit
     [("10", "20", 10), (None, "20", 20), (None, None, None), ("0", None, None), ("-5", "20", 20), ("1.5", None, None),
      ("ten", None, None), ("9" * 16, None, None), ("\u0663", None, None), ("", None, None)],
 )  # fmt: skip
-def test_only_a_whole_number_above_nothing_is_read(of_price, of_product, expected):
+def test_only_a_whole_number_above_nothing_is_read(of_price, of_product, expected, caplog):
     told = [{} if one is None else {"tokens": one} for one in (of_price, of_product)]
     assert tokens_of(*told) == expected
+    # Every stranger who reads the prices asks.
+    assert caplog.text == ""
+
+
+async def test_what_is_credited_for_words_that_nobody_can_read_is_told_in_the_log(buyer, holder, truth, caplog):
+    said = {"tokens": "many", "tokens_days": "7"}
+    truth.sell("pack", tokens=90, once=True)
+    truth.objects["price"]["price_odd"] = PriceSnapshot(
+        external_id=ExternalId("price_odd"), product=ExternalId("prod_pack"), details=said
+    )
+    assert await buyer.tell(pack(holder, 1, price="price_odd")) == []
+    assert "billing.metadata_unreadable" in caplog.text
+    assert "'many'" in caplog.text
+    assert "'7'" not in caplog.text

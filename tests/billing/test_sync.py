@@ -10,7 +10,7 @@ from billing.history import payment
 from billing.truth import subscription_of
 from tenantry.billing import operating
 from tenantry.billing.errors import ProviderAway
-from tenantry.billing.queries import catalogue, subscriptions
+from tenantry.billing.queries import catalogue, reading, subscriptions
 from tenantry.billing.reading import refresh
 from tenantry.billing.snapshots import ExternalId, Hint
 from tenantry.billing.sync import fill_gaps, sync, sync_products
@@ -116,7 +116,7 @@ async def test_what_is_not_sold_any_more_leaves_the_offer(paying):
     del paying.truth.objects["product"]["prod_pro"]
     await sync_products(paying.kit.system, paying.truth)
     async with paying.kit.system.service(writes=False) as ctx:
-        assert await catalogue.is_sold(ctx.db, "fake", "prod_pro") is False
+        assert await reading.on_sale(ctx.db, "fake") == []
 
 
 async def test_a_product_whose_metadata_names_another_plan_moves_who_bought_it(paying):

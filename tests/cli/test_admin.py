@@ -89,3 +89,16 @@ def test_t_07_the_answer_says_how_an_operator_comes_in(settings, tenantry, writt
     refused = tenantry("admin", "create", "ada@example.com", "--password-stdin", **settings)
     assert refused.status == 1
     assert "This product takes no passwords." in refused.err
+
+
+def test_forget_factors_says_who_is_not_there_or_has_none(settings, tenantry, written):
+    written("MagicLink")
+    assert tenantry("db", "migrate", **settings).status == 0
+    assert tenantry("admin", "create", "ada@example.com", **settings).status == 0
+    for email, sentence in [
+        ("nobody@example.com", "There is no such person here."),
+        ("ada@example.com", "You have no such second factor"),
+    ]:
+        refused = tenantry("admin", "forget-factors", email, "--reason", "lost phone", **settings)
+        assert refused.status == 1
+        assert sentence in refused.err

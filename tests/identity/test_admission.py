@@ -10,7 +10,7 @@ from tenantry.identity import queries
 from tenantry.identity.actions.admission import FactorNeeded, Proof, admit, prove_address, refuse_closed
 from tenantry.identity.actions.people import ban_user, delete_user, lift_ban
 from tenantry.identity.actions.sessions import Started
-from tenantry.identity.errors import UserDeleted, UserNotFound
+from tenantry.identity.errors import UserBanned, UserDeleted, UserNotFound
 from tenantry.identity.models import Accounts, Passwords, Sessions, TotpSecrets, Users, VerificationTokens
 from tenantry.identity.tokens import Purpose, issue
 from tenantry.kernel import new_id
@@ -82,6 +82,22 @@ async def test_a_session_that_a_ban_missed_is_refused_where_it_is_read(kit):
     async with kit.system.service() as ctx:
         await queries.users.ban(ctx.db, user, ends=None, why="spam")
     assert (await ada.get("/v1/me")).status_code == 401
+
+
+async def test_a_ban_is_over_in_the_second_it_ends(kit):
+    ada = await kit.sign_in("ada")
+    user = await user_of(ada)
+    async with kit.system.service() as ctx:
+        await queries.users.ban(ctx.db, user, ends=kit.clock.now() + timedelta(minutes=30), why="spam")
+    await kit.move(minutes=29, seconds=59)
+    assert (await ada.get("/v1/me")).status_code == 401
+    async with kit.system.service() as ctx:
+        with pytest.raises(UserBanned):
+            await refuse_closed(ctx, user)
+    await kit.move(seconds=1)
+    assert (await ada.get("/v1/me")).status_code == 200
+    async with kit.system.service() as ctx:
+        assert (await refuse_closed(ctx, user)).id == user
 
 
 async def test_a_second_factor_is_asked_for_before_there_is_a_session(kit):

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tenantry.identity import cookies
+from tenantry.identity.asked import Asked, keep_asked, read_asked
 from tenantry.identity.providers.base import Pending
+from tenantry.identity.tokens import Purpose
 from tenantry.kernel.context import STRANGER, Context, Origin
 
 TOKEN = "sess_" + "A" * 43
@@ -54,6 +57,28 @@ def test_a_cookie_without_the_prefix_is_not_read(ctx):
     assert cookies.session_token(request_with(f"__Host-session={TOKEN}"), ctx.settings) == TOKEN
     for planted in (f"session={TOKEN}", f"__host-session={TOKEN}", f"__Secure-session={TOKEN}"):
         assert cookies.session_token(request_with(planted), ctx.settings) is None
+
+
+@pytest.mark.parametrize("blank", ["\x85", "\xa0", "\x1c", "\x0b", "\x0c"])
+def test_class_03_a_name_that_python_would_strip_to_ours_is_not_ours(ctx, blank):
+    """Browsers let a sibling domain set it: to them it does not begin with `__Host-`."""
+    response = Response()
+    cookies.keep_pending(response, request_with(), PENDING, ctx=ctx)
+    note = blank + set_cookies(response)[0].partition(";")[0]
+    assert cookies.read_pending(request_with(note), PENDING.state, "demo", ctx=ctx) is None
+    assert cookies.session_token(request_with(f"{blank}__Host-session={TOKEN}"), ctx.settings) is None
+    assert cookies.session_token(request_with(f"__Host-session{blank}={TOKEN}"), ctx.settings) is None
+    half = f"{blank}__Host-half=second_factor_{'A' * 43}"
+    assert cookies.half_token(request_with(half), ctx.settings) is None
+    # Neither does it get in the way of the one that is ours.
+    both = f"{blank}__Host-session=sess_{'B' * 43}; __Host-session={TOKEN}"
+    assert cookies.session_token(request_with(both), ctx.settings) == TOKEN
+    asked = Asked(Purpose.SIGN_IN, UUID(int=7), "ada@example.com")
+    response = Response()
+    keep_asked(response, asked, ctx=ctx)
+    note = set_cookies(response)[0].partition(";")[0]
+    assert read_asked(request_with(note), ctx=ctx) == asked
+    assert read_asked(request_with(blank + note), ctx=ctx) is None
 
 
 def test_a_note_is_read_back_once_it_fits(ctx):

@@ -1,21 +1,25 @@
 """Point 4: an operator looks through a person's eyes: read-only unless said, for an hour, and everybody can see it."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, Request, Response, WebSocket
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
+from identity.mailbox import mailbox, token_in
 from identity.operator_steps import entries, known
+from identity.password_steps import PASSWORD
+from tenantry import Google, Password
 from tenantry.fastapi import CurrentUser
-from tenantry.identity import operating
+from tenantry.identity import operating, queries
+from tenantry.identity.actions.admission import prove_address
 from tenantry.identity.impersonating import look_through
-from tenantry.identity.models import Sessions, Users
+from tenantry.identity.models import Users
 from tenantry.kernel import Module, Open, new_id
 from tenantry.kernel.audit import audit
 from tenantry.kernel.database import param, statement
-from tenantry.kernel.sql import now
 from tenantry.testing.kit import PUBLIC_URL
 
 WHY = "a question about the invoice"
@@ -35,6 +39,7 @@ LOCKED = [
     ("POST", "/admin/users/x/impersonate"),
 ]
 router = APIRouter()
+_unprove = statement(update(Users).values(email_verified_at=None).where(Users.id == param("user")))
 
 
 @router.post("/look/{user_id}")
@@ -151,6 +156,64 @@ async def test_point_4_a_look_through_somebodys_eyes_from_its_beginning_to_its_e
     assert [one["operator_reason"] for one in again] == [None, "more", WHY]
 
 
+ENDS = "banned, closed, appointed, reset, proven late, revoked, others revoked, all revoked, operator out"
+
+
+@pytest.mark.parametrize("what", ENDS.split(", "))
+async def test_point_4_whatever_ends_a_look_it_stays_in_the_list_and_its_end_in_the_audit(start, product_of, what):
+    kit = await start(product_of(sign_in=[Google(), Password()], modules=[Module("looking", routers=[router])]))
+    (ada, ada_id), (grace, grace_id) = await known(kit, "ada", "grace")
+    await operating.set_role(kit.system, ada_id, "ADMIN", reason="the first")
+    own = ada.cookies["session"]
+    await ada.post(f"/look/{grace_id}")
+    assert await name_of(ada) == "grace"
+    (look,) = [one for one in (await grace.get("/v1/me/sessions")).json()["items"] if one["operator_reason"]]
+    match what:
+        case "banned":
+            await operating.ban(kit.system, grace_id, reason="spam")
+        case "closed":
+            await operating.close_account(kit.system, grace_id, reason="asked for it")
+        case "appointed":
+            await operating.appoint(kit.system, "grace@example.com", password=PASSWORD, reason="a second")
+        case "reset":
+            await (await kit.client()).post("/v1/auth/reset", json={"email": "grace@example.com"})
+            sent = {"token": token_in((await mailbox(kit, "grace@example.com"))[-1]), "password": PASSWORD}
+            assert (await (await kit.client()).post("/v1/auth/reset/confirm", json=sent)).status_code == 204
+        case "proven late":
+            async with kit.system.service() as ctx:
+                await ctx.db.run(_unprove, user=grace_id)
+                await prove_address(ctx, await queries.users.lock(ctx.db, grace_id))
+        case "revoked":
+            assert (await grace.delete(f"/v1/me/sessions/{look['id']}")).status_code == 204
+            # There is nothing left to end, and nothing to take out of the list.
+            assert (await grace.delete(f"/v1/me/sessions/{look['id']}")).status_code == 404
+        case "others revoked":
+            assert (await grace.delete("/v1/me/sessions")).status_code == 204
+        case "all revoked":
+            assert (await grace.delete("/v1/me/sessions?current=true")).status_code == 204
+        case "operator out":
+            apart = await kit.client(Authorization=f"Bearer {own}")
+            assert (await apart.post("/v1/auth/sign-out")).status_code == 204
+    assert await name_of(ada) == 401
+    async with kit.system.service(writes=False) as ctx:
+        kept = await queries.sessions.of_user(ctx.db, grace_id)
+    assert [one.reason for one in kept if str(one.id) == look["id"]] == [WHY]
+    assert len(await entries(kit, "impersonation.ended")) == 1
+
+
+async def test_point_4_who_signs_in_or_out_in_a_look_has_ended_it(team):
+    kit, ada, ada_id, grace, grace_id = team
+    await ada.post(f"/look/{grace_id}?reason=first")
+    await ada.post("/auth/signout")
+    await kit.sign_in("ada", client=ada)
+    await ada.post(f"/look/{grace_id}?reason=second")
+    await kit.sign_in("ada", client=ada)
+    assert await name_of(ada) == "ada"
+    shown = (await grace.get("/v1/me/sessions")).json()["items"]
+    assert [one["operator_reason"] for one in shown] == ["second", "first", None]
+    assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)] * 2
+
+
 async def test_point_4_it_lasts_an_hour_never_slides_and_goes_back(team):
     kit, ada, _, _, grace_id = team
     await ada.post(f"/look/{grace_id}")
@@ -233,20 +296,54 @@ async def test_point_4_what_takes_the_operator_or_the_person_away_ends_it_at_onc
     assert await name_of(ada) == 401
 
 
-async def test_point_4_it_stands_and_falls_with_the_operators_own_rows(team):
+@pytest.mark.parametrize("what", ["signed in anew", "signed out when it had ended", "person banned"])
+async def test_point_4_no_operator_takes_a_look_out_of_its_persons_list(team, what):
     kit, ada, ada_id, _, grace_id = team
-    whose, own = Users.id == param("operator"), Sessions.user_id == param("operator")
-    # What the deeds of an operator's end do besides is not asked here: the rows alone decide, at the next request.
-    falls = {"role": ("USER", "ADMIN"), "deleted_at": (now(), None), "banned_at": (now(), None)}
+    own = {"Authorization": f"Bearer {ada.cookies['session']}"}
+    await operating.appoint(kit.system, "alan@example.com", reason="a second")
     await ada.post(f"/look/{grace_id}")
-    for column, (fallen, standing) in falls.items():
-        for value, shown, answer in ((fallen, 401, 401), (standing, "grace", 403)):
-            change = statement(update(Users).where(whose).values({column: value}))
-            async with kit.system.service() as ctx:
-                assert await ctx.db.run(change, operator=ada_id) == 1
-            assert await name_of(ada) == shown
-            # Who has ended is nobody, and not somebody who may only look.
-            assert (await ada.post("/work")).status_code == answer
+    assert await name_of(ada) == "grace"
+    look = {"Authorization": f"Bearer {ada.cookies['session']}"}
+    match what:
+        case "signed in anew":
+            await kit.sign_in("ada", client=ada)
+            assert await name_of(ada) == "ada"
+        case "signed out when it had ended":
+            assert (await (await kit.client()).post("/v1/auth/sign-out", headers=own)).status_code == 204
+            assert (await ada.post("/auth/signout")).status_code == 303
+        case "person banned":
+            await operating.ban(kit.system, grace_id, reason="spam")
+            await operating.lift(kit.system, grace_id, reason="a mistake")
+    assert (await (await kit.client()).get("/v1/me", headers=look)).status_code == 401
+    listed = (await (await kit.sign_in("grace")).get("/v1/me/sessions")).json()["items"]
+    assert [one["operator_reason"] for one in listed if one["method"] == "operator"] == [WHY]
+    ended = await entries(kit, "impersonation.ended")
+    assert [who for _kind, who, *_ in ended] == [None if what == "person banned" else ada_id]
+
+
+async def test_class_06_a_look_that_is_ended_by_many_at_once_has_ended_once(team):
+    kit, ada, ada_id, _, grace_id = team
+    await ada.post(f"/look/{grace_id}")
+    tabs = [await kit.client(Authorization=f"Bearer {ada.cookies['session']}") for _ in range(4)]
+    doors = ("/auth/impersonation/end", "/v1/auth/sign-out") * 2
+    await asyncio.gather(*(one.post(door) for one, door in zip(tabs, doors, strict=True)))
+    assert await entries(kit, "impersonation.ended") == [("user", ada_id, None, None)]
+    assert [await name_of(one) for one in tabs] == [401] * 4
+
+
+@pytest.mark.parametrize("what", ["demoted", "banned", "deleted"])
+async def test_point_4_a_look_that_a_change_of_the_operator_missed_is_refused_where_it_is_read(team, what):
+    kit, ada, ada_id, _, grace_id = team
+    await ada.post(f"/look/{grace_id}")
+    assert await name_of(ada) == "grace"
     async with kit.system.service() as ctx:
-        assert await ctx.db.run(statement(delete(Sessions).where(own)), operator=ada_id) == 1
+        match what:
+            case "demoted":
+                assert await queries.roles.assign(ctx.db, ada_id, "USER")
+            case "banned":
+                assert await queries.users.ban(ctx.db, ada_id, ends=None, why="spam")
+            case "deleted":
+                assert await queries.users.mark_deleted(ctx.db, ada_id)
     assert await name_of(ada) == 401
+    # Nobody, and not somebody who may only look.
+    assert (await ada.post("/work")).status_code == 401

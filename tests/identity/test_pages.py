@@ -2,7 +2,9 @@
 
 import re
 
-from tenantry import GitHub, Google, OpenIDConnect
+import pytest
+
+from tenantry import GitHub, Google, MagicLink, OpenIDConnect
 
 HTML = {"accept": "text/html"}
 
@@ -36,6 +38,13 @@ async def test_without_any_way_in_the_page_says_so(start, product_of):
     assert "GitHub is not set up" in shown.text
     assert "Nobody can sign in yet" in shown.text
     assert links(shown.text) == []
+
+
+@pytest.mark.parametrize("sign_up", [True, False])
+async def test_new_people_are_promised_an_account_where_they_get_one(start, product_of, sign_up):
+    kit = await start(product_of(sign_in=[MagicLink(sign_up=sign_up)]), identity=None)
+    shown = await (await kit.client()).get("/signin", headers=HTML)
+    assert ("Your account is made at the first sign-in." in shown.text) == sign_up
 
 
 async def test_who_is_signed_in_is_sent_on(kit):

@@ -302,7 +302,7 @@ async def test_the_queries_themselves_keep_to_one_user(kit):
     me = UUID((await grace.get("/v1/me")).json()["id"])
     async with kit.system.service() as ctx:
         assert await queries.sessions.end_by_id(ctx.db, uuid4(), UUID(hers)) is False
-        assert await queries.sessions.end_others(ctx.db, me, UUID(hers)) == 0
+        assert await queries.sessions.end_own(ctx.db, me, kept=UUID(hers)) == 0
     assert await count(kit, Sessions) == 2
 
 

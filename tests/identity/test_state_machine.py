@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -27,9 +26,10 @@ from hypothesis.stateful import (
 )
 
 from identity.mailbox import code_in, mailbox, token_in
+from identity.ways_in_looks import Looks
 from identity.ways_in_model import STEP, Half, Mailed, Person, Session
 from tenantry import MagicLink, Password
-from tenantry.identity import queries
+from tenantry.identity import operating, queries
 from tenantry.identity.actions import linking
 from tenantry.identity.actions.admission import FactorNeeded, Proof, admit
 from tenantry.identity.actions.people import ban_user, delete_user, lift_ban
@@ -66,17 +66,20 @@ class World:
         self.client.cookies.clear()
         return sent
 
+    def post(self, path: str, form: dict[str, str], session: str) -> httpx2.Response:
+        """A form."""
+        headers = {"Authorization": f"Bearer {session}"}
+        sent: httpx2.Response = self.run(self.client.post(path, data=form, headers=headers))
+        self.client.cookies.clear()
+        return sent
 
-class WaysIn(RuleBasedStateMachine):
+
+class WaysIn(Looks):
     """What happens to one person, beside whom there is another one."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
         self.world, self.kit = world, world.kit
-
-    @property
-    def now(self) -> Any:
-        return self.kit.clock.now()
 
     def do(self, act: Callable[[Any], Awaitable[Any]]) -> Any:
         """Something the operator does, or that needs no door: one unit on the service login."""
@@ -91,7 +94,9 @@ class WaysIn(RuleBasedStateMachine):
     def begin(self) -> None:
         self.world.run(self.kit.move(days=1))
         number = next(self.world.numbers)
-        self.ada, self.grace = (self.person(f"{name}{number}@example.com") for name in ("ada", "grace"))
+        names = ("ada", "grace", "operator")
+        self.ada, self.grace, self.operator = (self.person(f"{name}{number}@example.com") for name in names)
+        self.world.run(operating.set_role(self.kit.system, self.operator.id, "ADMIN", reason="a test"))
         self.connect(self.ada)
         self.sign_in_elsewhere(0)
 
@@ -423,6 +428,8 @@ def world(database: TestDatabase, product_of: Callable[..., Any]) -> Iterator[Wo
 
     async def start(stack: AsyncExitStack) -> tuple[AppKit, httpx2.AsyncClient]:
         kit = await stack.enter_async_context(AppKit.start(product, database))
+        # The product is never without an operator, also when the one of a run is dismissed.
+        await operating.appoint(kit.system, "first@example.com", reason="a test")
         return kit, await kit.client()
 
     stack = AsyncExitStack()

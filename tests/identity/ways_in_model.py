@@ -56,6 +56,21 @@ class Half:
         return not self.is_over and now < self.began + HALF
 
 
+@dataclass(eq=False)
+class Look:
+    """An operator looks through the person's eyes; `operators` is the token of their own session."""
+
+    id: UUID
+    token: str
+    operators: str
+    began: datetime
+    may_write: bool
+    is_over: bool = False
+
+    def is_good(self, now: datetime) -> bool:
+        return not self.is_over and now < self.began + SESSION
+
+
 @dataclass
 class Person:
     """One person, and everything that may open something to them."""
@@ -75,6 +90,7 @@ class Person:
     mailed: list[Mailed] = field(default_factory=list)
     halves: list[Half] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
 
     def is_closed(self, now: datetime) -> bool:
         """Whether nobody gets in as this person now."""
@@ -104,9 +120,15 @@ class Person:
         session.token, session.proven = token, now
 
     def end_sessions(self, *, but: Session | None = None) -> None:
-        """All sessions have ended, but one."""
+        """All sessions have ended, but one; so has whatever operators look at."""
         for session in self.sessions:
             session.is_over = session.is_over or session is not but
+        self.end_looks()
+
+    def end_looks(self) -> None:
+        """Nobody looks through the person's eyes any more; that somebody did stays in the list."""
+        for look in self.looks:
+            look.is_over = True
 
     def end_tokens(self) -> None:
         """What was mailed or handed out is worth nothing."""
@@ -128,7 +150,7 @@ class Person:
         self.mailed.append(Mailed(kind, token, now))
 
     def shut_out(self) -> None:
-        """Banned or deleted: everything has ended."""
+        """Banned or deleted, or the password was lost and is another: everything has ended."""
         self.end_sessions()
         self.end_tokens()
 

@@ -289,18 +289,23 @@ def is_base32(text: str) -> bool:
 
 async def dump(database: TestDatabase) -> list[Any]:
     """Every value of every column of every table, past all policies; JSON is taken apart."""
+    return [leaf for rows in (await dump_tables(database)).values() for leaf in rows]
+
+
+async def dump_tables(database: TestDatabase) -> dict[str, list[Any]]:
+    """The same by table."""
     if database.owner_url is None:
         with closing(sqlite3.connect(database.api_url.removeprefix("sqlite:///"))) as file:
             tables = [name for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-            rows = [row for table in tables for row in file.execute(f'SELECT * FROM "{table}"')]
-        return [leaf for row in rows for value in row for leaf in leaves(value)]
-    owner = await asyncpg.connect(database.owner_url)
-    try:
-        tables = [row[0] for row in await owner.fetch("SELECT relid::regclass::text FROM pg_stat_user_tables")]
-        rows = [tuple(row) for table in tables for row in await owner.fetch(f"SELECT * FROM {table}")]
-    finally:
-        await owner.close()
-    return [leaf for row in rows for value in row for leaf in leaves(value)]
+            found = {table: [*file.execute(f'SELECT * FROM "{table}"')] for table in tables}
+    else:
+        owner = await asyncpg.connect(database.owner_url)
+        try:
+            tables = [row[0] for row in await owner.fetch("SELECT relid::regclass::text FROM pg_stat_user_tables")]
+            found = {table: [tuple(row) for row in await owner.fetch(f"SELECT * FROM {table}")] for table in tables}
+        finally:
+            await owner.close()
+    return {table: [leaf for row in rows for value in row for leaf in leaves(value)] for table, rows in found.items()}
 
 
 def leaves(value: Any) -> Iterator[Any]:

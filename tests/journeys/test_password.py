@@ -122,6 +122,27 @@ def test_a_wrong_password_keeps_the_address_and_the_code_works_too(notes, browse
     assert_undisturbed(tab)
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a_double_click_sends_one_mail_and_signs_in_once(notes, browse):
+    tab = browse(notes)
+    # As far away as most people are: the second click comes before the answer to the first.
+    far = tab.page.context.new_cdp_session(tab.page)
+    away = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
+    far.send("Network.emulateNetworkConditions", away)
+    tab.page.goto("/signin")
+    tab.page.get_by_label("E-mail address").fill(EMAIL)
+    tab.page.get_by_role("button", name="Mail me a link instead").dblclick()
+    read_mail(tab, "Sign in to Notes")
+    mails = tab.page.context.new_page()
+    mails.goto("/mailbox")
+    expect(mails.get_by_role("link", name="Sign in to Notes")).to_have_count(1)
+    tab.page.get_by_role("link", name="/auth/verify").click()
+    tab.page.locator("main form button[type=submit]").dblclick()
+    expect(tab.page).to_have_url(re.compile("/dashboard"))
+    assert_undisturbed(tab)
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("look", [{}, {"dark": True}, {"phone": True}], ids=["light", "dark", "phone"])
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

@@ -62,7 +62,8 @@ def test_name_sessions_and_address(server, browse):
 
     there.page.goto(link_in_mail(there, "Confirm your new e-mail address"))
     there.click("button", "Confirm this address")
-    expect(there.page.locator("h1")).to_contain_text(NEW)
+    expect(there.page.locator("h1")).to_have_text("Thank you, the address is confirmed")
+    expect(there.page.locator("main")).to_contain_text(NEW)
     here.page.reload()
     expect(here.page.locator("#email")).to_contain_text("The new address has confirmed.")
     here.page.goto(link_in_mail(here, "Approve your new e-mail address"))

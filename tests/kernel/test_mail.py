@@ -233,7 +233,7 @@ async def test_no_mail_is_sent_while_a_unit_is_open(kit: AppKit) -> None:
             await smtp_send(Settings(smtp_url="smtp://127.0.0.1:9"), mail())
 
 
-REFUSED = r"may not contain linefeed|one address"
+REFUSED = r"may not contain linefeed|one address|cannot contain CR or LF"
 INJECTED = [
     {"subject": "x\nBcc: eve@example.com"},
     {"subject": "x\r\n\r\nbody"},
@@ -242,6 +242,9 @@ INJECTED = [
     {"recipient": "Ada <ada@example.com>, eve@example.com"},
     {"recipient": "Friends: ada@example.com, eve@example.com;"},
     {"recipient": "nobody"},
+    # Python reads these as ada@example.com, and as a mailbox with a line break in it.
+    {"recipient": "=?utf-8?q?ada?=@example.com"},
+    {"recipient": "=?utf-8?q?ada=0d=0aBcc=3a?=@example.com"},
 ]
 
 

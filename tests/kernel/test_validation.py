@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, field_validator
 
 from tenantry.kernel.problem_handlers import install_problem_handlers
+from tenantry.kernel.validation import field_errors
 
 JSON = {"content-type": "application/json"}
 BOOK = "0198c2f0-a1b2-7c3d-8e4f-5a6b7c8d9e0f"
@@ -172,6 +173,11 @@ async def test_422_names_every_field_in_plain_words(client: httpx2.AsyncClient) 
         "body.extra": "This field is not known here.",
     }
     assert answer.json()["errors"][0]["code"] == "string_too_short"
+
+
+def test_an_empty_text_is_called_empty() -> None:
+    error = {"type": "string_too_short", "loc": ("body", "name"), "ctx": {"min_length": 1}}
+    assert field_errors([error])[0]["message"] == "This must not be empty."
 
 
 async def test_422_never_repeats_a_secret(client: httpx2.AsyncClient) -> None:

@@ -151,10 +151,12 @@ class Person:
             if key.holding is trial.holding:
                 key.holding = self.own
 
-    def prove(self) -> None:
+    def prove(self, *, was_here: bool) -> None:
         self.proven = True
         for key in self.keys:
             key.pending = False
+            # Whoever made them need not be who proved the address.
+            key.revoked = key.revoked or not was_here
 
 
 class Pace:

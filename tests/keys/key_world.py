@@ -9,6 +9,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import httpx2
+from msgspec.structs import replace
 from sqlalchemy import func, insert, select, update
 
 from kernel.hearing import Ear, told, until
@@ -196,11 +197,11 @@ async def suspend(ctx: Context, holder: UUID, *, is_so: bool) -> None:
     await tell(ctx, "holder", holder)
 
 
-async def prove(ctx: Context, user: UUID) -> None:
-    """The person followed the link in the mail."""
+async def prove(ctx: Context, user: UUID, *, was_here: bool) -> None:
+    """The person followed the link in the mail, in the browser that they were signed in with, or in another."""
     found = await users.lock(ctx.db, user)
     assert found is not None
-    await prove_address(ctx, found)
+    await prove_address(replace(ctx, actor=Actor("user", user_id=user)) if was_here else ctx, found)
 
 
 async def put_on(ctx: Context, holder: UUID, plan: str) -> None:

@@ -102,12 +102,12 @@ class Authorizing(RuleBasedStateMachine):
             self.run(self.world.operate(at, delete_user, person.id, reason="test"))
             person.deleted = True
 
-    @rule(at=PROCESS, who=WHO)
-    def prove_address(self, at: int, who: int) -> None:
+    @rule(at=PROCESS, who=WHO, was_here=st.booleans())
+    def prove_address(self, at: int, who: int, was_here: bool) -> None:
         person = self.people[who]
         if not person.deleted and not person.proven:
-            self.run(self.world.operate(at, prove, person.id))
-            person.prove()
+            self.run(self.world.operate(at, prove, person.id, was_here=was_here))
+            person.prove(was_here=was_here)
 
     @rule(at=PROCESS, who=WHO, is_so=st.booleans())
     def suspend(self, at: int, who: int, is_so: bool) -> None:

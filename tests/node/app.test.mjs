@@ -49,6 +49,32 @@ test("copy leaves the label alone when the browser refuses", async () => {
   assert.equal(button.label.textContent, "Copy");
 });
 
+function submission({ method = "post", dataset = {}, defaultPrevented = false } = {}) {
+  const event = { target: { method, dataset }, defaultPrevented, prevented: 0 };
+  return Object.assign(event, { preventDefault: () => (event.prevented += 1) });
+}
+
+test("sendOnce lets a form be sent once, until a while has passed", () => {
+  const event = submission();
+  let later;
+  app.sendOnce(event, (run) => (later = run));
+  assert.equal(event.prevented, 0);
+  app.sendOnce(event, () => {});
+  assert.equal(event.prevented, 1);
+  later();
+  app.sendOnce(event, () => {});
+  assert.equal(event.prevented, 1);
+});
+
+test("sendOnce leaves alone what asks, and what a script sends itself", () => {
+  for (const event of [submission({ method: "get" }), submission({ defaultPrevented: true })]) {
+    app.sendOnce(event, assert.fail);
+    app.sendOnce(event, assert.fail);
+    assert.equal(event.prevented, 0);
+    assert.equal("sent" in event.target.dataset, false);
+  }
+});
+
 test("applyTheme sets, clears and shows the choice", () => {
   const buttons = ["system", "light", "dark"].map(themeButton);
   const root = page({ buttons });
@@ -156,6 +182,6 @@ test("start listens and improves the page at once", () => {
     addEventListener: (name) => heard.push(name),
     querySelectorAll: () => [],
   };
-  app.start({ document, navigator: {}, fetch: null });
-  assert.deepEqual(heard, ["click", "keydown", "submit", "htmx:after:swap"]);
+  app.start({ document, navigator: {}, fetch: null, addEventListener: (name) => heard.push(name) });
+  assert.deepEqual(heard, ["click", "keydown", "submit", "pageshow", "htmx:after:swap"]);
 });

@@ -14,12 +14,13 @@ from tenantry import Count, Meter, Organizations, Plan, Product
 from tenantry.holders import set_plan
 from tenantry.identity.actions.admission import FactorNeeded, Proof, Started, admit
 from tenantry.identity.actions.registration import register
-from tenantry.identity.models import Users
+from tenantry.identity.models import Sessions, Users
 from tenantry.kernel import Context, new_id
 from tenantry.kernel.context import Actor
 from tenantry.kernel.crypto import token_hash
 from tenantry.kernel.database import param, statement
 from tenantry.kernel.ids import new_token
+from tenantry.kernel.sql import now
 from tenantry.organizations import queries
 from tenantry.organizations.making import make
 from tenantry.organizations.models import Memberships
@@ -34,6 +35,7 @@ PLANS = [
 ]
 
 _unprove = statement(update(Users).where(Users.id == param("user")).values(email_verified_at=None))
+_prove = statement(update(Sessions).where(Sessions.id == param("session")).values(authenticated_at=now()))
 _of = statement(
     select(Memberships.user_id, Memberships.role).where(Memberships.organization_id == param("organization")),
     lambda *pair: pair,
@@ -59,7 +61,8 @@ class Somebody:
     @property
     def ctx(self) -> Context:
         """A context as a request of theirs has it, with no unit open; it knows of no organization."""
-        actor = Actor("user", user_id=self.id, session_id=self.session_id, email=self.email)
+        proven = self.kit.clock.now()
+        actor = Actor("user", user_id=self.id, session_id=self.session_id, email=self.email, authenticated_at=proven)
         return Context(self.kit.runtime, actor, self.kit.system.origin)
 
 
@@ -79,6 +82,12 @@ async def let_in(kit: AppKit, who: Somebody) -> Somebody:
     async with kit.system.service() as ctx:
         session = await _admit(ctx, who.id)
     return Somebody(kit, who.id, who.email, session.session_id, session.token)
+
+
+async def confirmed(kit: AppKit, who: Somebody) -> None:
+    """They have just shown once more who they are."""
+    async with kit.system.service() as ctx:
+        await ctx.db.run(_prove, session=who.session_id)
 
 
 async def _admit(ctx: Context, user: UUID) -> Started:

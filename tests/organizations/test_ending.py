@@ -7,7 +7,17 @@ import pytest
 from identity.mailbox import mailbox
 from kernel.hearing import Ear, until
 from kernel.hearing import told as notice
-from organizations.people import Somebody, ask, invited, members, organization, seats, somebody, team_product
+from organizations.people import (
+    Somebody,
+    ask,
+    confirmed,
+    invited,
+    members,
+    organization,
+    seats,
+    somebody,
+    team_product,
+)
 from tenantry import Keys, Organizations
 from tenantry.identity.actions.people import ban_user, delete_user
 from tenantry.identity.queries import users
@@ -107,6 +117,29 @@ async def test_whoever_closes_their_account_hands_over_first(kit: AppKit) -> Non
     ]  # fmt: skip
     assert await told(kit, acme.id) == ["organization.created", "organization.transferred", "organization.left"]
     assert await told(kit, alone.id) == ["organization.created", "organization.deleted"]
+
+
+async def test_who_finds_a_browser_open_hands_no_organization_over_and_deletes_none(kit: AppKit) -> None:
+    client = await kit.client()
+    ada, grace = await somebody(kit, "Ada"), await somebody(kit, "Grace")
+    acme = await organization(kit, ada, {"member": grace})
+    path, to = f"/v1/organizations/{acme.id}", {"user_id": str(grace.id)}
+    doors: list[tuple[str, str, Any]] = [("POST", f"{path}/transfer", to), ("DELETE", path, None)]
+    await kit.move(minutes=11)
+    for door in doors:
+        # Whoever may not do it at all is told that.
+        assert (await ask(client, grace, *door)).json()["code"] == "request.forbidden"
+        assert (await ask(client, ada, *door)).json()["code"] == "identity.confirmation_needed"
+    headers = {"Authorization": f"Bearer {ada.token}", "accept": "text/html"}
+    for what in ("transfer", "delete"):
+        form = {**to, "typed": "Acme"}
+        sent = await client.post(f"/team/{acme.id}/{what}", data=form, headers=headers)
+        assert (sent.status_code, sent.headers["location"]) == (303, "/auth/confirm?return_to=%2Fteam")
+    assert await members(kit, acme.id) == {ada.id: "owner", grace.id: "member"}
+    await confirmed(kit, ada)
+    for door in doors[:1]:
+        assert (await ask(client, ada, *door)).status_code == 204
+    assert (await ask(client, ada, *doors[1])).json()["code"] == "request.forbidden"
 
 
 async def test_nobody_who_is_banned_is_handed_it_and_nobody_changes_the_owner(kit: AppKit) -> None:

@@ -5,6 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import update
 
 from identity.mailbox import mailbox
 from organizations.people import (
@@ -19,11 +22,15 @@ from organizations.people import (
     team_product,
 )
 from tenantry.holders import by_user
+from tenantry.identity.actions.admission import prove_address
+from tenantry.identity.models import Users
 from tenantry.identity.queries import users
+from tenantry.kernel.database import param, statement
 from tenantry.kernel.mail import Mail
 from tenantry.organizations import queries
 from tenantry.testing import AppKit
 
+_unprove = statement(update(Users).where(Users.id == param("user")).values(email_verified_at=None))
 _LINK = re.compile(r"http://127\.0\.0\.1:8000/invitations\?token=(invitation_\w+)")
 
 
@@ -91,6 +98,27 @@ async def test_only_who_has_proven_the_address_accepts_and_once(kit: AppKit) -> 
     assert (await story.ask(grace, "GET", "/v1/me"))[1]["organization_id"] == str(acme.id)
     assert await story.invite(grace.email) == (409, "organizations.already_member")
     assert await members(kit, acme.id) == {story.ada.id: "owner", grace.id: "member"}
+
+
+@pytest.mark.parametrize("was_here", [False, True])
+async def test_class_02_what_was_sent_before_somebody_else_proved_the_address_lets_nobody_in(
+    kit: AppKit, was_here: bool
+) -> None:
+    """Who sat there could else join with an address of their own, and stay when the owner has come."""
+    story, acme = await begin(kit)
+    grace = await somebody(kit, "Grace")
+    async with kit.system.service() as ctx:
+        await ctx.db.run(_unprove, user=story.ada.id)
+    assert (await story.invite(grace.email))[0] == 201
+    token = token_in((await mailbox(kit, grace.email))[0])
+    async with kit.system.service() as ctx:
+        found = await users.lock(ctx.db, story.ada.id)
+        assert found is not None
+        await prove_address(replace(ctx, actor=story.ada.ctx.actor) if was_here else ctx, found)
+    status, answer = await story.accept(grace, token)
+    assert (status, answer) == (
+        (200, {"organization_id": str(acme.id), "name": "Acme"}) if was_here else (409, "organizations.invitation_over")
+    )
 
 
 async def test_what_was_sent_again_taken_back_declined_or_is_late_opens_nothing(kit: AppKit) -> None:

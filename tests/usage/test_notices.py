@@ -12,13 +12,14 @@ from tenantry import UNLIMITED, Google, Meter, Plan, Product
 from tenantry.holders import by_user, set_plan
 from tenantry.identity.models import Users
 from tenantry.kernel.context import system_context
-from tenantry.kernel.database import param, statement
+from tenantry.kernel.database import param, refuse_while_open, statement
 from tenantry.kernel.mail.models import Mails
 from tenantry.usage import Leases, decide
 from tenantry.usage.letters import Reached, reached_letter
 from tenantry.usage.models import UsageCounters, UsageNotices
 from tenantry.usage.notices import Notices, write_notice
 from tenantry.usage.queries.exchange import Exchanged
+from tenantry.web import Letters
 from tenantry.web.translations import load_translators
 
 requests, tokens = Meter("requests", per="day"), Meter("tokens", per="month")
@@ -171,6 +172,29 @@ async def test_of_many_at_the_same_moment_one_is_new(kit, ada):
     assert await mails(kit) == [EIGHTY]
 
 
+class ClosedUnits(Letters):
+    """Draws letters only while no unit is open, and counts them."""
+
+    drawn = 0
+
+    def render(self, *given):
+        refuse_while_open("a letter was drawn")
+        self.drawn += 1
+        return super().render(*given)
+
+
+async def test_the_mail_is_drawn_while_no_unit_is_open_and_only_where_it_is_new(start):
+    letters = ClosedUnits("Acme", "http://127.0.0.1:8000")
+    kit = await start(PRODUCT, ports={Letters: letters})
+    ada = await holder_of(kit, await kit.sign_in("ada"))
+    await call(kit, ada, times=7)
+    reached = Reached(requests, 80, 8, 10, DAY + timedelta(days=1))
+    for is_new in (True, False):
+        assert await write_notice(kit.system, ada, reached, window_start=DAY) is is_new
+    assert letters.drawn == 1
+    assert await mails(kit) == [EIGHTY]
+
+
 async def test_what_was_never_told_is_seen_by_the_next_exchange_of_anybody(start):
     untold = Meter("requests", notices=())
     silent = await start(Product("Acme", sign_in=[Google()], plans=[Plan("free", price=0, limits={untold: 10})]))
@@ -200,11 +224,11 @@ async def test_a_process_asks_the_database_once(kit, ada, statements):
         at=kit.clock.now(),
     )
     ours, another = Notices(), Notices()
-    for notices, used, asked in ((ours, 7, 0), (ours, 8, 4), (ours, 9, 0), (another, 9, 1), (another, 9, 0)):
+    for notices, used, asked in ((ours, 7, 0), (ours, 8, 4), (ours, 9, 0), (another, 9, 2), (another, 9, 0)):
         with statements(kit) as count:
             notices.look(system_context(kit.app.state.runtime), requests, msgspec.structs.replace(row, used=used))
             await notices.written()
-            # The notice; and when it was new the address, the mail, and the job that delivers it.
+            # Who is to be told, the notice; and when it was new the mail and the job that delivers it.
             assert count() == asked
     assert await mails(kit) == [EIGHTY]
 

@@ -74,6 +74,21 @@ def test_the_distance_from_now():
     assert 'title="Nov 21, 2026, 12:05 PM UTC" data-local="title"' in there
 
 
+@pytest.mark.parametrize(
+    ("seconds", "english", "german"),
+    [
+        (1, "in 1 minute", "in 1 Minute"),
+        (61, "in 2 minutes", "in 2 Minuten"),
+        (14 * 60, "in 14 minutes", "in 14 Minuten"),
+        (59 * 60, "in 59 minutes", "in 59 Minuten"),
+        (3601, "in 2 hours", "in 2 Stunden"),
+        (23 * 3600 + 1, "in 1 day", "in 1 Tag"),
+    ],
+)
+def test_a_wait_is_never_told_too_short(seconds, english, german):
+    assert (EN.wait(seconds), DE.wait(seconds)) == (english, german)
+
+
 @pytest.mark.parametrize("show", [EN.moment, EN.day, lambda when: EN.relative(when, NOON)])
 def test_a_time_without_a_zone_is_refused(show):
     with pytest.raises(ValueError, match="without a zone"):

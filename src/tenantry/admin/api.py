@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 
+from tenantry.holders import by_user
 from tenantry.identity.operating import ADMINISTER
 from tenantry.kernel import Context, SignedIn, problems
 from tenantry.kernel.listing import CURSOR_CHARACTERS_MAX, Place
@@ -107,15 +108,17 @@ async def list_audit(
     sees_all = scope == "all"
     if sees_all or asked.actor is not None or asked.subject is not None:
         ctx.require(ADMINISTER)
-    own = None if sees_all else _own(ctx)
     async with ctx.service(writes=False) as reading:
+        own = None if sees_all else await _own(reading)
         found = await ENTRIES.page(reading.db, Place.of(cursor), limit=limit, own=own, **asked._asdict())
     items = [AuditEntry.of(one, reader=ctx.user_id, sees_all=sees_all) for one in found.rows]
     return AuditList(items=items, next_cursor=found.older or None)
 
 
-def _own(ctx: Context) -> dict[str, Any]:
-    subjects = [str(ctx.user_id)]
-    if ctx.current_holder is not None and ctx.current_holder.kind == "user":
-        subjects.append(str(ctx.current_holder.id))
+async def _own(ctx: Context) -> dict[str, Any]:
+    # Whoever works for an organization that is billed has a holder of their own all the same.
+    held = ctx.current_holder
+    if held is None or held.kind != "user":
+        held = await by_user(ctx.db, ctx.user_id)
+    subjects = [str(one) for one in (ctx.user_id, held.id if held else None) if one is not None]
     return {"own_id": ctx.user_id, "own_subjects": subjects}

@@ -3,12 +3,6 @@
 from tenantry.kernel import Problem
 
 
-class ReasonNeeded(Problem):
-    """Say why, in up to 500 characters; the audit log keeps it."""
-
-    code, status = "admin.reason_needed", 422
-
-
 class NotReplayable(Problem):
     """It is not there any more, or it is under way already."""
 

@@ -1,5 +1,6 @@
 """Who may be here. Everything below `/admin` asks for `Operator`; a house test sees to it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends
@@ -24,34 +25,17 @@ async def operator(ctx: SignedIn) -> Context:
 Operator = Annotated[Context, Depends(operator, scope="function")]
 
 
-@asking("people")
-async def seller(ctx: Operator) -> Context:
-    """The same, where the product sells something."""
-    if ctx.product.billing is None:
-        raise NotFound
-    return ctx
+def _where(room: str) -> Callable[[Context], Awaitable[Context]]:
+    @asking("people")
+    async def operator_where(ctx: Operator) -> Context:
+        if getattr(ctx.product, room) is None:
+            raise NotFound
+        return ctx
+
+    return operator_where
 
 
-Seller = Annotated[Context, Depends(seller, scope="function")]
-
-
-@asking("people")
-async def organizer(ctx: Operator) -> Context:
-    """The same, where the product has organizations."""
-    if ctx.product.organizations is None:
-        raise NotFound
-    return ctx
-
-
-Organizer = Annotated[Context, Depends(organizer, scope="function")]
-
-
-@asking("people")
-async def crediting(ctx: Operator) -> Context:
-    """The same, where the product has credits."""
-    if ctx.product.credits is None:
-        raise NotFound
-    return ctx
-
-
-Crediting = Annotated[Context, Depends(crediting, scope="function")]
+Seller = Annotated[Context, Depends(_where("billing"), scope="function")]
+"""The same, where the product sells something; where it has organizations; where it has credits."""
+Organizer = Annotated[Context, Depends(_where("organizations"), scope="function")]
+Crediting = Annotated[Context, Depends(_where("credits"), scope="function")]

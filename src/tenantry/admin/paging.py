@@ -1,13 +1,13 @@
-"""What the lists share: where a page begins, how the pages beside it are reached, what a form may ask for."""
+"""What the pages share: where a list begins, how the pages beside it are reached, what a form may ask for and hears."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from tenantry.kernel import Problem
+from tenantry.kernel import Context, Problem
 from tenantry.kernel.listing import CURSOR_CHARACTERS_MAX, Page, Place
 from tenantry.web import gettext
 
@@ -18,6 +18,9 @@ WORD_MAX = 320
 _Cursor = Annotated[str, Query(max_length=CURSOR_CHARACTERS_MAX)]
 Word = Annotated[str, Query(max_length=WORD_MAX)]
 """What somebody types into a filter: exactly what is looked for, without the spaces around it."""
+Reason = Annotated[str, Form(max_length=5000)]
+REFUSALS = frozenset({403, 409, 422})
+"""What a form is shown again with."""
 
 
 async def _place(before: _Cursor = "", after: _Cursor = "") -> Place | None:
@@ -60,3 +63,19 @@ def done(path: str, what: str) -> Response:
 def sentence(request: Request, problem: Problem | None) -> str:
     """What a problem says, in the reader's language."""
     return gettext(request)(problem.detail or problem.title) if problem else ""
+
+
+async def refusal_of(acting: Awaitable[None]) -> Problem | None:
+    """Why it was not done; None when it was. What is no answer to a form is raised."""
+    try:
+        await acting
+    except Problem as problem:
+        if problem.status not in REFUSALS:
+            raise
+        return problem
+    return None
+
+
+def names_of(ctx: Context) -> dict[str, str]:
+    """What the plans are called."""
+    return {plan.name: plan.display_name or plan.name for plan in ctx.product.plans}

@@ -10,11 +10,10 @@ from msgspec.structs import replace
 from tenantry import keys
 from tenantry.holders import HolderNotFound, by_id, set_plan
 from tenantry.identity import operating as identity
-from tenantry.identity.operating import ADMINISTER
+from tenantry.identity.operating import ADMINISTER, stated
 from tenantry.kernel import Context
 from tenantry.usage.credits import set_balance
 
-from .actions import checked_reason
 from .errors import AddressDiffers, AmountUnreadable, DayUnreadable
 from .queries.holdings import Key
 from .queries.users import Profile
@@ -45,38 +44,38 @@ class Act(NamedTuple):
 
 
 async def give_plan(ctx: Context, person: Profile, given: Given) -> None:
-    """Put a person on a plan by hand; the default plan takes back what was given."""
+    """Put a person on a plan by hand, where people hold plans; the default plan takes back what was given."""
     ctx.require(ADMINISTER)
-    await identity.grant_plan(ctx, person.email, given.plan, reason=checked_reason(given.reason))
+    await identity.grant_plan(ctx, person.email, given.plan, reason=stated(given.reason))
 
 
 async def give_role(ctx: Context, person: Profile, given: Given) -> None:
     """Make a person an operator, or one no more."""
     role = "ADMIN" if given.role == "ADMIN" else "USER"
-    await identity.set_role(ctx, person.id, role, reason=checked_reason(given.reason))
+    await identity.set_role(ctx, person.id, role, reason=stated(given.reason))
 
 
 async def ban(ctx: Context, person: Profile, given: Given) -> None:
     """Shut a person out, until the end of a day (UTC) or until somebody lifts it."""
     until = _end_of_day(given.until, now=ctx.clock.now()) if given.until else None
-    await identity.ban(ctx, person.id, reason=checked_reason(given.reason), until=until)
+    await identity.ban(ctx, person.id, reason=stated(given.reason), until=until)
 
 
 async def lift(ctx: Context, person: Profile, given: Given) -> None:
     """Let a person in again."""
-    await identity.lift(ctx, person.id, reason=checked_reason(given.reason))
+    await identity.lift(ctx, person.id, reason=stated(given.reason))
 
 
 async def close(ctx: Context, person: Profile, given: Given) -> None:
     """Close a person's account. Raises `AddressDiffers` unless its address is typed."""
     if given.address.strip().casefold() != person.email.casefold():
         raise AddressDiffers
-    await identity.close_account(ctx, person.id, reason=checked_reason(given.reason))
+    await identity.close_account(ctx, person.id, reason=stated(given.reason))
 
 
 async def end_sessions(ctx: Context, person: Profile, given: Given) -> None:
     """Sign a person out everywhere."""
-    await identity.end_sessions(ctx, person.id, reason=checked_reason(given.reason))
+    await identity.end_sessions(ctx, person.id, reason=stated(given.reason))
 
 
 ACTS: Mapping[str, Act] = {
@@ -91,13 +90,13 @@ ACTS: Mapping[str, Act] = {
 
 async def end_session(ctx: Context, person: Profile, session_id: UUID, *, reason: str) -> None:
     """End one session of a person's."""
-    await identity.end_sessions(ctx, person.id, only=session_id, reason=checked_reason(reason))
+    await identity.end_sessions(ctx, person.id, only=session_id, reason=stated(reason))
 
 
 async def revoke_key(ctx: Context, key: Key, *, reason: str) -> None:
     """End an API key of whoever has it, at once and for good."""
     ctx.require(ADMINISTER)
-    told = checked_reason(reason)
+    told = stated(reason)
     async with ctx.service(writes=False) as reading:
         holder = await by_id(reading.db, key.holder_id)
     if holder is None:
@@ -110,7 +109,7 @@ async def revoke_key(ctx: Context, key: Key, *, reason: str) -> None:
 async def give_plan_to(ctx: Context, holder_id: UUID, plan: str, *, reason: str) -> None:
     """Put a holder that is nobody's own, an organization's, on a plan by hand."""
     ctx.require(ADMINISTER)
-    told = checked_reason(reason)
+    told = stated(reason)
     async with ctx.service() as working:
         await set_plan(working, holder_id, plan, source="admin", reason=told)
 
@@ -118,13 +117,13 @@ async def give_plan_to(ctx: Context, holder_id: UUID, plan: str, *, reason: str)
 async def set_credits(ctx: Context, holder_id: UUID, *, amount: str, expires: str, reason: str) -> None:
     """Put a holder's credits and the day they expire after, both at once; "" for never.
 
-    Raises `AmountUnreadable`, `DayUnreadable` and `ReasonNeeded`.
+    Raises `AmountUnreadable`, `DayUnreadable` and `ReasonMissing`.
     """
     ctx.require(ADMINISTER)
     if not amount.strip().isdecimal() or int(amount) > CREDITS_MAX:
         raise AmountUnreadable
     ends_at = _end_of_day(expires, now=ctx.clock.now()) if expires else None
-    told = checked_reason(reason)
+    told = stated(reason)
     async with ctx.service() as working:
         await set_balance(working, holder_id, int(amount), expires_at=ends_at, reason=told)
 

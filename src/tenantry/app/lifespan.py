@@ -20,6 +20,7 @@ from tenantry.kernel.logs import logger_of
 from tenantry.kernel.module import histories_of
 from tenantry.kernel.problems import DatabaseUnavailable
 from tenantry.kernel.runtime import Runtime
+from tenantry.organizations import open_missing_holders
 from tenantry.product import Finding
 
 from .checks import StartRefused
@@ -51,6 +52,7 @@ def lifespan_of(runtime: Runtime, resources: Sequence[Resource], *, worker: bool
                 stack.push_async_callback(resource.aclose)
             async with system_context(runtime).service() as ctx:
                 await mirror_plans(ctx)
+            await open_missing_holders(system_context(runtime))
             if worker:
                 await stack.enter_async_context(_working(runtime))
             # What start-up made stays; the collector need not walk it again and again.

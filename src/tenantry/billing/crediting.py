@@ -66,6 +66,7 @@ def tokens_of(details: Mapping[str, str], of_product: Mapping[str, str]) -> int 
 
 
 async def _credit_pack(ctx: Context, event: PaymentSucceeded | PaymentPriced | PaymentRefunded, pack: Pack) -> None:
+    _note_unreadable(pack.details, pack.of_product)
     paid, tokens = pack.payment, tokens_of(pack.details, pack.of_product)
     # A payment may have been known by its intent before its invoice was.
     facts = [f"payment:{paid.provider}:{one}" for one in (paid.external_id, paid.intent) if one]
@@ -97,6 +98,7 @@ async def _period(ctx: Context, event: HolderBilled, one: Bought) -> Kept:
             fact = newest.fact
         else:
             fact, begins_at = f"{series}:until:{row.period_end and row.period_end.isoformat()}", one.at
+    _note_unreadable(one.details, one.of_product)
     has = access(row, one.at, billing_of(ctx).grace)
     # What is not paid for yet brings nothing new; what it brought before lasts as long as the plan.
     tokens = tokens_of(one.details, one.of_product) or _declared(ctx, row) if has.level == "full" else 0
@@ -121,13 +123,19 @@ def _series(row: Subscription) -> str:
 
 
 def _whole(key: str, most: int, *told: Mapping[str, str]) -> int | None:
-    for one in told:
-        if (text := one.get(key)) is None:
-            continue
-        if text.isascii() and text.isdigit() and len(text) <= 15 and 1 <= int(text) <= most:
-            return int(text)
-        log.warning("billing.metadata_unreadable", key=key, value=text[:50])
-    return None
+    return next((int(one[key]) for one in told if key in one and _is_whole(one[key], most)), None)
+
+
+def _is_whole(text: str, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 15 and 1 <= int(text) <= most
+
+
+def _note_unreadable(*told: Mapping[str, str]) -> None:
+    """Say in the log what counts for nothing. Where something is credited, and not wherever a price is shown."""
+    for key, most in ((TOKENS, AMOUNT_MAX), (DAYS, DAYS_MAX)):
+        for one in told:
+            if key in one and not _is_whole(one[key], most):
+                log.warning("billing.metadata_unreadable", key=key, value=one[key][:50])
 
 
 CREDITING: Mapping[type, Handler] = {

@@ -22,11 +22,10 @@ from .events import (
 )
 from .queries import payments
 from .rows import Payment, Subscription
-from .snapshots import TERMINAL
+from .snapshots import RECEIVED, TERMINAL
 
 NEWS = timedelta(days=7)
 """An end that is longer ago is history: the first listing of a provider tells of many."""
-_PAID = frozenset({"paid", "partially_refunded", "refunded"})
 
 
 async def announce_subscription(ctx: Context, holder: UUID, row: Subscription, billing: Billing, now: datetime) -> None:
@@ -58,7 +57,7 @@ def _of_subscription(holder: UUID, row: Subscription, billing: Billing, now: dat
 
 
 def _of_payment(holder: UUID, row: Payment) -> Iterator[tuple[str, object]]:
-    if row.status in _PAID:
+    if row.status in RECEIVED:
         yield "paid", PaymentSucceeded(holder, row.id)
     if row.refunded_minor:
         yield f"refunded:{row.refunded_minor}", PaymentRefunded(holder, row.id, row.refunded_minor)

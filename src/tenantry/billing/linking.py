@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from tenantry.kernel import Context, new_id
+from tenantry.organizations.answering import first_owned
 
 from .queries import owners
 from .snapshots import ExternalId, ProviderName
@@ -39,5 +40,6 @@ async def find_holder(
 async def lock_of_address(ctx: Context, email: str) -> UUID | None:
     """The holder that a proven address stands for, locked until the unit ends; None when it stands for none."""
     if ctx.product.billed == "organization":
-        return await owners.lock_by_owner(ctx.db, email)
+        owned = await first_owned(ctx.db, email)
+        return None if owned is None else await owners.lock_by_id(ctx.db, owned.holder.id)
     return await owners.lock_by_email(ctx.db, email)

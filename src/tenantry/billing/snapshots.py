@@ -22,6 +22,8 @@ Interval: TypeAlias = Literal["day", "week", "month", "year"]
 
 TERMINAL: frozenset[Status] = frozenset({"canceled", "expired"})
 """What no payload opens again; only reading the object does."""
+RECEIVED: frozenset[PaymentStatus] = frozenset({"paid", "partially_refunded", "refunded"})
+"""The money came, whatever was given back of it since."""
 
 
 class ProductSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 from msgspec import to_builtins
 
-from tenantry.identity.operating import Appointed, appoint, dismiss, operators
+from tenantry.identity.operating import Appointed, appoint, dismiss, forget_factors, operators
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.context import system_context
 from tenantry.product import MagicLink, Passkey, Password, Product
@@ -26,7 +26,7 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's addres
 
 @app.callback()
 def _admin() -> None:
-    """Make people operators, who look after the product on the pages under /admin, and take that back."""
+    """Make people operators, who look after the product on the pages under /admin; help who lost a second factor."""
 
 
 @app.command("create")
@@ -97,6 +97,25 @@ def remove(
         as_json({"email": email, "changed": was_one})
     else:
         plain(f"{email} is {'no operator any more' if was_one else 'no operator'}.")
+
+
+@app.command("forget-factors")
+def forget_lost_factors(
+    email: Email,
+    product: ProductArgument = DEFAULT,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "tenantry admin forget-factors",
+    json: JSON = False,
+) -> None:
+    """Take all second factors of a person away who lost them and their recovery codes; make sure first that it is them.
+
+    They are signed out everywhere and told by mail. They sign in without a second proof then, and can set one up anew.
+    """
+    had = _run(product, lambda ctx: forget_factors(ctx, email, reason=reason))
+    if json:
+        as_json({"email": email, **to_builtins(had)})
+    else:
+        plain(f"{email} signs in without a second proof from now on, and was told so by mail.")
 
 
 def _password() -> str:

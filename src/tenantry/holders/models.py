@@ -133,6 +133,14 @@ def plan_now(holders: Any = Holders) -> ColumnElement[Any]:
     return case((holders.plan_until.is_(None), holders.plan), (is_over, holders.plan_after), else_=holders.plan)
 
 
+def held_columns(holders: Any = Holders) -> tuple[Any, ...]:
+    """The columns that a request's `Holder` is made of, of each of the `Holders` selected from, or of an alias."""
+    return (
+        holders.id, holders.kind, plan_now(holders).label("plan"), holders.revision, holders.period_start,
+        holders.period_end,
+    )  # fmt: skip
+
+
 def on_plan(name: Any) -> ColumnElement[bool]:
     """Whether that is the plan in force of each of the `Holders` selected from; their indexes serve it."""
     return and_(or_(Holders.plan == name, Holders.plan_after == name), plan_now() == name)

@@ -1,5 +1,6 @@
 """The holders of organizations. A door of its own, beside that of the room, for who keeps the organizations."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from tenantry.kernel import Context, new_id
@@ -7,7 +8,7 @@ from tenantry.kernel.context import Holder
 
 from . import queries
 
-__all__ = ["by_organization", "open_for_organization"]
+__all__ = ["by_organization", "open_for_organization", "open_for_organizations"]
 
 
 async def open_for_organization(ctx: Context, organization_id: UUID) -> Holder:
@@ -17,6 +18,12 @@ async def open_for_organization(ctx: Context, organization_id: UUID) -> Holder:
     """
     plan = ctx.product.default.name
     return await queries.create_for_organization(ctx.db, new_id(), organization_id=organization_id, plan=plan)
+
+
+async def open_for_organizations(ctx: Context, organization_ids: Sequence[UUID]) -> int:
+    """The same for organizations that were made when people held the plans; answers how many had none."""
+    opened = {one: new_id() for one in organization_ids}
+    return await queries.create_for_organizations(ctx.db, opened, plan=ctx.product.default.name)
 
 
 async def by_organization(ctx: Context, organization_id: UUID) -> Holder | None:

@@ -1,20 +1,21 @@
 """All SQL of holders and plans."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import cast, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Json, TextList, UtcDateTime, Words
-from tenantry.kernel.sql import any_of, now
+from tenantry.kernel.database.types import Id, Json, TextList, UtcDateTime, Words
+from tenantry.kernel.sql import any_of, entries, member, now
 
 from .events import EndMoved
-from .models import Holders, Plans, plan_now
+from .models import Holders, Plans, held_columns
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -75,9 +76,7 @@ _held = statement(
     HeldPlan,
 )
 
-_COLUMNS = (
-    Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end,
-)  # fmt: skip
+_COLUMNS = held_columns()
 
 _create = statement(
     insert(Holders).values({name: param(name) for name in ("id", "kind", "user_id", "owner_id", "plan")})
@@ -96,6 +95,23 @@ _create_for_organization = statement(
     .values(kind="organization")
     .returning(*_COLUMNS),
     Holder,
+)
+
+_new = entries("holders").rows()
+_new_of = member(_new.c.value, "organization_id", Id())
+# Of two processes that begin at once one writes each; in order, so that they never wait for each other in a circle.
+_create_for_organizations = statement(
+    upsert(Holders)
+    .from_select(
+        ["id", "organization_id", "kind", "plan"],
+        select(
+            member(_new.c.value, "id", Id()).label("id"),
+            _new_of.label("organization_id"),
+            cast("organization", Words()).label("kind"),
+            param("plan", Words()).label("plan"),
+        ).order_by(_new_of),
+    )
+    .on_conflict_do_nothing()
 )
 
 _by_organization = statement(select(*_COLUMNS).where(Holders.organization_id == param("organization")), Holder)
@@ -187,6 +203,12 @@ async def create_for_workspace(
 async def create_for_organization(db: Unit, holder: UUID, *, organization_id: UUID, plan: str) -> Holder:
     """Write the holder of an organization."""
     return await db.one(_create_for_organization, id=holder, organization_id=organization_id, plan=plan)
+
+
+async def create_for_organizations(db: Unit, organizations: Mapping[UUID, UUID], *, plan: str) -> int:
+    """Write the holders of organizations that have none, each with its new id; answers how many it were."""
+    given = [{"organization_id": str(one), "id": str(holder)} for one, holder in organizations.items()]
+    return await db.run(_create_for_organizations, holders=given, plan=plan)
 
 
 async def by_organization(db: Unit, organization: UUID) -> Holder | None:

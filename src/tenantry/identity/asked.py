@@ -38,7 +38,7 @@ def keep_asked(response: Response, asked: Asked, *, ctx: Context) -> None:
 
 def read_asked(request: Request, *, ctx: Context) -> Asked | None:
     """What this browser asked for last; None when that is too long ago, or not ours."""
-    sealed = request.cookies.get(cookies.name_of(_NAME, ctx.settings), "")
+    sealed = cookies.value_of(request, cookies.name_of(_NAME, ctx.settings))
     opened = ctx.runtime.vault.open_cookie(sealed, purpose=_PURPOSE, now=ctx.clock.now())
     try:
         return msgspec.convert(opened, Asked, strict=False) if opened is not None else None
@@ -49,5 +49,5 @@ def read_asked(request: Request, *, ctx: Context) -> Asked | None:
 def drop_asked(response: Response, request: Request, *, ctx: Context) -> None:
     """Take the note away, if the browser has it."""
     name = cookies.name_of(_NAME, ctx.settings)
-    if name in request.cookies:
+    if cookies.values_of(request, name):
         cookies.put(response, name, "", timedelta(0), ctx.settings)

@@ -5,7 +5,7 @@ sibling domain and no plain connection can put one there (RFC 6265bis, 4.1.3.2).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -124,7 +124,7 @@ def keep_pending(response: Response, request: Request, pending: Pending, *, ctx:
     At most five are kept; the oldest make way. Browsers send the oldest first (RFC 6265, 5.4).
     """
     prefix = name_of("signin-", ctx.settings)
-    older = [name for name in request.cookies if name.startswith(prefix)]
+    older = list(dict.fromkeys(name for name, _ in _sent(_cookies_of(request)) if name.startswith(prefix)))
     for name in older[: max(0, len(older) - PENDING_MAX + 1)]:
         put(response, name, "", timedelta(0), ctx.settings)
     sealed = ctx.runtime.vault.seal_cookie(
@@ -137,7 +137,7 @@ def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -
     """What this browser noted when it began; None unless state and provider are the same and it is not too old."""
     if not _STATE.fullmatch(state):
         return None
-    sealed = request.cookies.get(_pending_name(state, ctx.settings), "")
+    sealed = value_of(request, _pending_name(state, ctx.settings))
     opened = ctx.runtime.vault.open_cookie(sealed, purpose=_PURPOSE, now=ctx.clock.now())
     if opened is None:
         return None
@@ -150,7 +150,7 @@ def read_pending(request: Request, state: str, provider: str, *, ctx: Context) -
 
 def drop_pending(response: Response, request: Request, state: str, settings: Settings) -> None:
     """Take the note of one sign-in away, if the browser has it."""
-    if _STATE.fullmatch(state) and (name := _pending_name(state, settings)) in request.cookies:
+    if _STATE.fullmatch(state) and values_of(request, name := _pending_name(state, settings)):
         put(response, name, "", timedelta(0), settings)
 
 
@@ -183,20 +183,30 @@ def put(response: Response, name: str, value: str, lifetime: timedelta, settings
     )
 
 
+def value_of(request: Request, name: str) -> str:
+    """The value of a cookie; "" when there is none, or several that differ: a browser sends ours once."""
+    values = set(values_of(request, name))
+    return values.pop() if len(values) == 1 else ""
+
+
 def values_of(request: Request, name: str) -> list[str]:
-    """Every value of a cookie; Starlette's own reader keeps the last one only."""
+    """Every value of a cookie; Starlette's own reader keeps the last one only, and strips names too well."""
     return _values_in(_cookies_of(request), name)
 
 
 def _cookies_of(request: Request) -> list[bytes]:
+    # Not through `request.headers`, which makes an object and reads every name: this runs before each request.
     return [value for name, value in request.scope["headers"] if name == b"cookie"]
 
 
 def _values_in(cookies: Sequence[bytes], name: str) -> list[str]:
-    found = []
+    return [value for given, value in _sent(cookies) if given == name]
+
+
+def _sent(cookies: Sequence[bytes]) -> Iterator[tuple[str, str]]:
     for one in cookies:
         for piece in one.decode("latin-1").split(";"):
             given, _, value = piece.partition("=")
-            if given.strip() == name:
-                found.append(value.strip())
-    return found
+            # No other blanks: Python takes U+0085 and U+00A0 for some, browsers do not. A sibling domain may set a
+            # cookie whose name is one of those and then `__Host-session`, and that is not ours.
+            yield given.strip(" \t"), value.strip(" \t")

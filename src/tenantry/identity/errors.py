@@ -266,6 +266,12 @@ class OwnRefused(Problem):
     code, status = "identity.own_refused", 409
 
 
+class PlanOfOrganizations(Problem):
+    """Organizations hold the plans here, not people. Give it to an organization of theirs, on its own page."""
+
+    code, status = "identity.plan_of_organizations", 409
+
+
 class LastAdmin(Problem):
     """This is the last operator. Make somebody else one first."""
 

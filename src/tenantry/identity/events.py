@@ -12,9 +12,13 @@ class UserRegistered(msgspec.Struct, frozen=True):
 
 
 class UserProven(msgspec.Struct, frozen=True):
-    """An address that was never proven before is now; whatever somebody had put on that user is gone."""
+    """An address that was never proven before is now; whatever somebody had put on that user is gone.
+
+    `was_here`: the browser that proved it was signed in as them, so who was on that user before is who proved it.
+    """
 
     user_id: UUID
+    was_here: bool = False
 
 
 class UserWasBanned(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ def knows(request: Request, user: UUID, *, ctx: Context) -> bool:
 
 
 def _users(request: Request, ctx: Context) -> list[str]:
-    sealed = request.cookies.get(cookies.name_of("device", ctx.settings), "")
+    sealed = cookies.value_of(request, cookies.name_of("device", ctx.settings))
     opened = ctx.runtime.vault.open_cookie(sealed, purpose=_PURPOSE, now=ctx.clock.now())
     users = opened.get("users") if opened else None
     return [one for one in users if isinstance(one, str)] if isinstance(users, list) else []

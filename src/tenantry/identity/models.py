@@ -60,14 +60,20 @@ Index("uq_users_email", folded(Users.__table__.c.email), unique=True)
 Index("ix_users_banned", Users.__table__.c.id, postgresql_where=_was_banned, sqlite_where=_was_banned)
 
 
+def is_banned_now(users: Any = Users) -> ColumnElement[bool]:
+    """Whether a ban is in force by the database's time, of each of the `Users` selected from. `users`: an alias."""
+    found: ColumnElement[bool]
+    found = users.banned_at.is_not(None) & (users.ban_ends_at.is_(None) | (users.ban_ends_at > now()))
+    return found
+
+
 def role_now(users: Any = Users) -> ColumnElement[Any]:
     """The role in force by the database's time, of each of the `Users` selected from: USER, PREMIUM, ADMIN or BANNED.
 
     Nobody reads `role` by itself but who says why (`queries/live.py`). Label it where it is a column of an answer.
     `users`: an alias of the table.
     """
-    is_banned = users.banned_at.is_not(None) & (users.ban_ends_at.is_(None) | (users.ban_ends_at > now()))
-    return case((is_banned, "BANNED"), (users.role_until <= now(), "USER"), else_=users.role)
+    return case((is_banned_now(users), "BANNED"), (users.role_until <= now(), "USER"), else_=users.role)
 
 
 class Accounts(Touched, Base):
@@ -134,7 +140,6 @@ class Sessions(Created, Base):
                 "id", "user_id", "account_id", "method", "expires_at", "authenticated_at", "last_seen_at", "address",
                 "user_agent", "created_at", "impersonator_id", "reason",
             ),
-            delete=own(),
         )
     )  # fmt: skip
 

@@ -84,6 +84,7 @@ MODULE = Module(
     },
     service={
         "find_half": "reads whose half of a sign-in a token is, which only the service login sees",
+        "forget_factors": "takes away, for the command line, what only its owner or the service login may delete",
         "count_factor": "writes to an owner who is not signed in that somebody guesses",
         "pass_second_factor": "uses up the half and the second proof, and writes the session",
         "confirming": "compares secrets that only the service login sees, and gives the session another token",
@@ -127,6 +128,11 @@ MODULE = Module(
         "sign_in_with_passkey": "notes the use of a passkey, and writes the session",
         "impersonating": "writes and ends a session that is another's, which the API login may not",
         "operators": "operators work on people who are not themselves",
+        "revoke_session": "an operator's look is ended, not deleted, which the API login may not",
+        "revoke_sessions": "the same for all of them, or all others",
+        "end_session": "the same, by the button of the settings",
+        "end_other_sessions": "the same, by the button of the settings",
+        "end_all_sessions": "the same, by the button of the settings",
         "sign_out": "ends the session of a token, which the API login cannot look for",
     },
 )

@@ -8,6 +8,7 @@ from tenantry.holders import by_user, set_plan
 from tenantry.kernel import Context
 
 from . import queries
+from .actions.lost_factors import forget_factors
 from .actions.operators import (
     Appointed,
     appoint,
@@ -19,8 +20,8 @@ from .actions.operators import (
     operators,
     set_role,
 )
-from .errors import UserNotFound
-from .rights import ADMINISTER
+from .errors import PlanOfOrganizations, UserNotFound
+from .rights import ADMINISTER, stated
 
 __all__ = [
     "ADMINISTER",
@@ -31,10 +32,13 @@ __all__ = [
     "close_account",
     "dismiss",
     "end_sessions",
+    "forget_factors",
     "grant_plan",
     "lift",
     "operators",
+    "refuse_plans_of_organizations",
     "set_role",
+    "stated",
 ]
 
 
@@ -51,8 +55,10 @@ class Granted(msgspec.Struct, frozen=True):
 async def grant_plan(ctx: Context, email: str, plan: str, *, reason: str) -> Granted:
     """Give the person with this address a plan by hand, audited; the default plan takes back what was given.
 
-    No unit is open. Raises `UserNotFound`, also for who has left or never proved the address, and `PlanUnknown`.
+    No unit is open. Raises `UserNotFound`, also for who has left or never proved the address, `PlanUnknown`, and
+    `PlanOfOrganizations` where organizations are billed: what a person holds by themselves counts for nothing there.
     """
+    refuse_plans_of_organizations(ctx)
     async with ctx.service() as working:
         user = await queries.users.of_email(working.db, email)
         if user is None or user.deleted_at is not None or user.email_verified_at is None:
@@ -63,3 +69,9 @@ async def grant_plan(ctx: Context, email: str, plan: str, *, reason: str) -> Gra
         await set_plan(working, held.id, plan, source="admin", reason=reason)
         stands = await by_user(working.db, user.id)
         return Granted(user.id, user.email, plan, held.plan, stands.plan if stands else plan)
+
+
+def refuse_plans_of_organizations(ctx: Context) -> None:
+    """Raise `PlanOfOrganizations` where people hold no plans."""
+    if ctx.product.billed == "organization":
+        raise PlanOfOrganizations

@@ -10,6 +10,8 @@ from tenantry.kernel import Context
 
 from .errors import ConfirmationNeeded
 
+__all__ = ["RECENT", "ConfirmationNeeded", "confirm_first", "is_recent", "require_recent"]
+
 RECENT = timedelta(minutes=10)
 
 

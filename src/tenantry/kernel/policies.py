@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, false, true
+from sqlalchemy import ColumnElement, Table, true
 
 from .sql import any_of, current_organization_ids, current_user_id
 
@@ -69,11 +69,6 @@ class Rights:
 def anyone(_row: Any) -> ColumnElement[bool]:
     """Every row."""
     return true()
-
-
-def nobody(_row: Any) -> ColumnElement[bool]:
-    """No row."""
-    return false()
 
 
 def own(column: str = "user_id") -> Predicate:

@@ -82,6 +82,8 @@ def printable(text: str) -> str:
 
 def _message(error: Mapping[str, Any], field: str) -> str:
     sentence = _SENTENCES.get(str(error.get("type")))
+    if error.get("type") == "string_too_short" and (error.get("ctx") or {}).get("min_length") == 1:
+        return "This must not be empty."
     if sentence is not None:
         try:
             return sentence.format_map(error.get("ctx") or {})

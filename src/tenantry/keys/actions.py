@@ -104,8 +104,16 @@ async def revoke(ctx: Context, key_id: UUID, *, reason: str | None = None) -> Ap
     return found
 
 
-async def activate_keys(ctx: Context, owner_id: UUID) -> None:
-    """An owner's address is proven: their keys that waited for it work from now on. Runs in the unit that proved it."""
+async def settle_proven(ctx: Context, owner_id: UUID, *, was_here: bool) -> None:
+    """An owner's address is proven: their keys that waited for it work from now on. Runs in the unit that proved it.
+
+    Unless the owner `was_here`, signed in where it was proven, somebody else may have sat there before and made keys,
+    to go on with them afterwards: every key that was made in the owner's name ends, and only an operator's remain.
+    """
+    if not was_here:
+        for key_id, holder_id in await queries.revoke_made_by(ctx.db, owner_id):
+            await audit(ctx, "key.revoked", subject=("key", key_id), reason="made before the address was proven")
+            await ctx.emit(KeyChanged(key_id, holder_id))
     for key_id, holder_id in await queries.activate(ctx.db, owner_id):
         await ctx.emit(KeyChanged(key_id, holder_id))
 

@@ -11,7 +11,7 @@ from tenantry.kernel.permissions import member_may
 from tenantry.web import mark
 
 from . import queries
-from .actions import ISSUE_SERVICE_KEYS, KEYS_READ, KEYS_WRITE, activate_keys
+from .actions import ISSUE_SERVICE_KEYS, KEYS_READ, KEYS_WRITE, settle_proven
 from .api import router
 from .calls.api import router as calls_router
 from .calls.figures import call_figures
@@ -24,7 +24,7 @@ from .rows import ApiKey
 
 
 async def _proven(ctx: Context, event: UserProven) -> None:
-    await activate_keys(ctx, event.user_id)
+    await settle_proven(ctx, event.user_id, was_here=event.was_here)
 
 
 async def _tell(ctx: Context, event: KeyIssued | KeyChanged) -> None:

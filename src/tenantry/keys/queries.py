@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, case, func, insert, or_, select, update
 
-from tenantry.holders.models import Holders, plan_now
+from tenantry.holders.models import Holders, held_columns, plan_now
 from tenantry.identity.models import Users
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
@@ -18,8 +18,8 @@ from .models import ApiKeys
 from .rows import ApiKey
 
 
-class Activated(NamedTuple):
-    """A key that waited and works now."""
+class Changed(NamedTuple):
+    """A key that has another status now."""
 
     key_id: UUID
     holder_id: UUID
@@ -72,9 +72,7 @@ _bearer = statement(
 )  # fmt: skip
 
 _holder_of_address = statement(
-    select(
-        Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end
-    )
+    select(*held_columns())
     .join(Users, Users.id == Holders.owner_id)
     .where(Holders.kind == "user", Users.deleted_at.is_(None), folded(Users.email) == folded(param("email"))),
     Holder,
@@ -148,7 +146,14 @@ _activate = statement(
     .where(ApiKeys.holder_id.in_(_of_owner), ApiKeys.status == "pending_verification")
     .values(status="active")
     .returning(ApiKeys.id, ApiKeys.holder_id),
-    Activated,
+    Changed,
+)
+_revoke_made_by = statement(
+    update(ApiKeys)
+    .where(ApiKeys.made_by == param("maker"), ApiKeys.status != "revoked")
+    .values(status="revoked", revoked_at=now())
+    .returning(ApiKeys.id, ApiKeys.holder_id),
+    Changed,
 )
 
 
@@ -218,6 +223,11 @@ async def follow(db: Unit, holder: UUID, key: UUID, *, successor: UUID, grace: t
     await db.run(_follow, holder=holder, key=key, successor=successor, seconds=int(grace.total_seconds()))
 
 
-async def activate(db: Unit, owner: UUID) -> list[Activated]:
+async def revoke_made_by(db: Unit, maker: UUID) -> list[Changed]:
+    """Revoke every key that a person made, whosever it is; answers which."""
+    return await db.rows(_revoke_made_by, maker=maker)
+
+
+async def activate(db: Unit, owner: UUID) -> list[Changed]:
     """Activate the keys that waited for an owner's address to be proven; answers which."""
     return await db.rows(_activate, owner=owner)

@@ -20,7 +20,7 @@ from tenantry.product import Finding, Product
 from .advice import find_in_figures
 from .report import Examination, Sheet
 from .schema import find_differences, find_other_revision
-from .stored import Asked, look_at_rows, unknown_plans
+from .stored import Asked, ask_rows, look_at_rows
 
 SECONDS = 10.0
 SECONDS_OF_CHECK = 3.0
@@ -62,7 +62,7 @@ async def ask(product: Product, settings: Settings) -> Asked:
             found = await looking.revisions(connection)
         if find_other_revision(found, product):
             return Asked(skipped="its schema is another one; see `tenantry db current`")
-        return Asked(await unknown_plans(database.unit(SERVICE, writes=False), product))
+        return Asked(await ask_rows(database.unit(SERVICE, writes=False), product))
     except (*_TROUBLE, DatabaseUnavailable, DatabaseConflict):
         return Asked(skipped="the database does not answer or refuses the login")
     finally:

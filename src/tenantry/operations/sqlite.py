@@ -20,7 +20,7 @@ from tenantry.product import Finding, Product
 
 from .report import Examination, Sheet
 from .schema import find_differences, find_other_revision
-from .stored import Asked, look_at_rows, unknown_plans
+from .stored import Asked, ask_rows, look_at_rows
 
 FREE_SHARE, FREE_PAGES = 0.25, 1000
 ROWS_MANY = 10_000
@@ -51,7 +51,7 @@ async def ask(product: Product, settings: Settings) -> Asked:
         await database.open_to_read()
         if database.reader is None or find_other_revision(revisions(database.reader), product):
             return Asked(skipped="its schema is another one; see `tenantry db current`")
-        return Asked(await unknown_plans(database.unit(SERVICE, writes=False), product))
+        return Asked(await ask_rows(database.unit(SERVICE, writes=False), product))
     except (sqlite3.Error, DatabaseUnavailable, DatabaseConflict):
         return Asked(skipped=f"{database.path} cannot be read")
     finally:

@@ -1,4 +1,7 @@
-"""What the rows say: plans beside the declaration, and jobs that died. On the service login, which sees all of them."""
+"""What the rows say: plans beside the declaration, organizations without a holder, and jobs that died.
+
+On the service login, which sees all of them.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +11,7 @@ from typing import Any
 from tenantry.holders.mirroring import Mirrored, compare_plans
 from tenantry.kernel.database import Unit
 from tenantry.kernel.jobs import counts, dead
+from tenantry.organizations import count_without_holder
 from tenantry.product import Finding, Product
 
 from .report import Sheet
@@ -27,7 +31,7 @@ class Asked:
 async def look_at_rows(db: Unit, product: Product) -> tuple[list[Finding], list[Sheet]]:
     """Findings about plans and jobs, and both in figures."""
     mirrored = await compare_plans(db, product)
-    findings = [*find_unknown(mirrored, product), *_find_stale(mirrored)]
+    findings = [*find_unknown(mirrored, product), *_find_stale(mirrored), *await _find_unheld(db, product)]
     numbers = {one.status: one.count for one in await counts(db)}
     if number := numbers.get("dead"):
         findings.append(_dead(number, Counter(job.name for job in await dead(db, limit=DEAD_MAX))))
@@ -38,9 +42,9 @@ async def look_at_rows(db: Unit, product: Product) -> tuple[list[Finding], list[
     ]
 
 
-async def unknown_plans(db: Unit, product: Product) -> tuple[Finding, ...]:
-    """Only the stored plans that the declaration does not know."""
-    return tuple(find_unknown(await compare_plans(db, product), product))
+async def ask_rows(db: Unit, product: Product) -> tuple[Finding, ...]:
+    """Only what does not go with the declaration: plans that it does not know, organizations that hold nothing."""
+    return *find_unknown(await compare_plans(db, product), product), *await _find_unheld(db, product)
 
 
 def find_unknown(mirrored: Mirrored, product: Product) -> Iterator[Finding]:
@@ -63,6 +67,16 @@ def _find_stale(mirrored: Mirrored) -> Iterator[Finding]:
         yield Finding("warning", "database.plans", problem, fix)
     for name in mirrored.absent:
         yield Finding("warning", "database.plans", f'The plan "{name}" is declared and not stored yet.', fix)
+
+
+async def _find_unheld(db: Unit, product: Product) -> list[Finding]:
+    number = await count_without_holder(db, product)
+    if not number:
+        return []
+    has = "1 organization has" if number == 1 else f"{number} organizations have"
+    problem = f'{has} no plan yet: the product says billed="organization", and did not when they were made.'
+    fix = f'Start the server: it puts each on "{_default(product)}". What people have paid for stays their own.'
+    return [Finding("warning", "database.organizations", problem, fix)]
 
 
 def _dead(number: int, names: Counter[str]) -> Finding:

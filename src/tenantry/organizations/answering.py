@@ -9,7 +9,7 @@ from tenantry.kernel import Context
 
 from .queries.answering import OwnedHolder, answering, first_owned, one
 
-__all__ = ["GrantedToOrganization", "OwnedHolder", "answering", "grant_plan_to", "owned_holder"]
+__all__ = ["GrantedToOrganization", "OwnedHolder", "answering", "first_owned", "grant_plan_to", "owned_holder"]
 
 
 class GrantedToOrganization(msgspec.Struct, frozen=True):

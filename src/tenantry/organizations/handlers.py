@@ -1,6 +1,6 @@
 """What happens to organizations when something happens to a person, in that same transaction."""
 
-from tenantry.identity.events import UserDeletion, UserRegistered
+from tenantry.identity.events import UserDeletion, UserProven, UserRegistered
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 
@@ -23,6 +23,12 @@ async def open_own(ctx: Context, event: UserRegistered) -> None:
         return
     made = await make(ctx, name_of_own(person.name, person.email), owner=person.id)
     await ctx.emit(OwnOrganizationOpened(made.id, person.id))
+
+
+async def take_back_sent(ctx: Context, event: UserProven) -> None:
+    """Nobody joins on the word of who sat on a row before somebody else proved its address."""
+    if not event.was_here and (sent := await queries.invitations.revoke_sent(ctx.db, event.user_id)):
+        await audit(ctx, "invitations.taken_back", subject=("user", event.user_id), detail={"invitations": sent})
 
 
 async def leave_all(ctx: Context, event: UserDeletion) -> None:

@@ -13,6 +13,9 @@ from .rows import Invitation, Member, Offered, OwnOrganization, State
 from .seats import Room, room_of
 from .standing import look
 
+WAITING_MAX = 5
+"""Invitations to a person that are shown beside something else."""
+
 
 async def overview(ctx: Context, organization_id: UUID) -> tuple[OwnOrganization, Room]:
     """An organization of who asks, with its seats. Raises `OrganizationNotFound`."""

@@ -1,6 +1,6 @@
 """What organizations plug in."""
 
-from tenantry.identity.events import UserDeletion, UserRegistered
+from tenantry.identity.events import UserDeletion, UserProven, UserRegistered
 from tenantry.kernel import Module
 from tenantry.kernel.module import Export, NavItem
 from tenantry.web import mark
@@ -8,7 +8,7 @@ from tenantry.web import mark
 from . import api, pages
 from .checks import check_organizations
 from .export import collect_invitations, collect_organizations
-from .handlers import leave_all, open_own
+from .handlers import leave_all, open_own, take_back_sent
 from .jobs import FORGET_INVITATIONS
 from .panel import PANEL
 from .roles import PERMISSIONS
@@ -20,7 +20,7 @@ MODULE = Module(
     panels=[PANEL],
     nav=[NavItem(mark("Team"), "/team", order=50, icon="people")],
     permissions=PERMISSIONS,
-    handlers={UserRegistered: open_own, UserDeletion: leave_all},
+    handlers={UserRegistered: open_own, UserDeletion: leave_all, UserProven: take_back_sent},
     jobs=[FORGET_INVITATIONS],
     checks=[check_organizations],
     exports=[
@@ -37,6 +37,7 @@ MODULE = Module(
         "resend": "the same",
         "accept": "uses an invitation up, which only its organization sees, and writes the membership",
         "decline": "the same, to say no",
+        "open_missing_holders": "writes what organizations hold that were made before they were billed",
         "grant_plan_to": "an operator writes an organization's plan, which the API login may not",
         "looking": "reads the names of other people, and seats by the plan of an owner",
         "team_page": "the same, in one unit",

@@ -7,9 +7,7 @@ from fastapi import Request
 from tenantry.kernel import Context
 from tenantry.kernel.module import Panel
 
-from .looking import invitations_for
-
-WAITING_MAX = 5
+from .looking import WAITING_MAX, invitations_for
 
 
 async def _waiting(ctx: Context, _request: Request) -> dict[str, Any]:

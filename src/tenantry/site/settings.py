@@ -49,6 +49,7 @@ async def _settings(
         name=(me.name or "") if name is None else name,
         error=error,
         done=done,
+        here="/settings",
         plan=ctx.product.plan(ctx.holder.plan),
         panels=await panels_of(ctx, request, place="settings"),
     )

@@ -41,6 +41,14 @@ class _Due(msgspec.Struct, frozen=True):
     window_start: datetime
 
 
+class _Drawn(msgspec.Struct, frozen=True):
+    """A letter as it goes out."""
+
+    subject: str
+    text: str
+    html: str
+
+
 class Notices:
     """What this process has seen and told; belongs to one event loop."""
 
@@ -110,25 +118,31 @@ async def write_notice(ctx: Context, holder_id: UUID, reached: Reached, *, windo
     An organization's owner and admins are told, each in a mail of their own. Lower percents of the same window count as
     told with it. A holder without a confirmed address is written down only.
     """
-    meter = reached.meter
-    percents = sorted(one for one in meter.notices if one <= reached.percent)
+    meter, percent = reached.meter, reached.percent
+    percents = sorted(one for one in meter.notices if one <= percent)
+    async with ctx.service(writes=False) as reading:
+        readers = await queries.notices.readers(
+            reading.db, holder_id, meter.name, window_start=window_start, percent=percent
+        )
+    # Drawn before a unit is open that others wait for; who was told meanwhile gets none of it.
+    letters = _drawn(ctx, reached, readers)
     async with ctx.service() as working:
         new = await queries.notices.tell(
             working.db, holder_id, meter.name, window_start=window_start, percents=percents
         )
-        if reached.percent not in new:
+        if percent not in new:
             return False
-        await _send(working, reached, await queries.notices.readers(working.db, holder_id))
+        for email, letter in letters:
+            await send_mail(working, email, letter.subject, text=letter.text, html=letter.html)
     return True
 
 
-async def _send(ctx: Context, reached: Reached, readers: Sequence[Reader]) -> None:
+def _drawn(ctx: Context, reached: Reached, readers: Sequence[Reader]) -> list[tuple[str, _Drawn]]:
+    if not readers:
+        return []
     # English: nobody's language is kept, and whoever's call this was need not be the reader.
     words = Translator()
-    if not readers:
-        return
     # All of them are told about the same holder.
     letter = reached_letter(ctx, words, reached, organization=readers[0].organization)
-    text, html = ctx.port(Letters).render(letter, words)
-    for reader in readers:
-        await send_mail(ctx, reader.email, letter.subject, text=text, html=html)
+    drawn = _Drawn(letter.subject, *ctx.port(Letters).render(letter, words))
+    return [(reader.email, drawn) for reader in readers]

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +93,12 @@ class Formats:
         moment = _utc(when)
         day = format_date(moment, "medium", locale=self.words.locale)
         return f"{day}, {format_time(moment, 'short', locale=self.words.locale)} UTC"
+
+    def wait(self, seconds: int) -> str:
+        """How long from now as plain text, in whole minutes or hours and never too short: 830 → "in 14 minutes"."""
+        unit = 60 if seconds < 60 * 60 else 60 * 60
+        whole = timedelta(seconds=max(1, -(-seconds // unit)) * unit)
+        return format_timedelta(whole, add_direction=True, threshold=1, locale=self.words.locale)
 
     def relative(self, when: datetime, now: datetime) -> Markup:
         """The distance from `now` in a `<time>` element: "in 5 hours", "3 days ago"; the time itself is its tooltip."""

@@ -1,10 +1,12 @@
 """Changes of how one signs in hold who asks: their session must live, and one proof does not last for ever."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
+from identity.mailbox import code_in, mailbox
 from identity.mailed import mailing_product
 from identity.password_steps import ADA, entered, hash_of, person
 from identity.second_factors import App
@@ -55,3 +57,19 @@ async def test_class_09_a_few_codes_of_many_addresses_are_stopped_too(kit):
             answers.append((await browser.post("/v1/auth/magic-link/confirm", json=body)).status_code)
     assert answers[:40] == [400] * 40
     assert answers[40:] == [429] * 10
+
+
+async def test_class_06_tabs_race_for_one_code_that_confirms(kit):
+    await person(kit)
+    token = (await entered(kit)).cookies["session"]
+    tabs = [await kit.client(Authorization=f"Bearer {token}") for _ in range(4)]
+    assert (await tabs[0].delete("/v1/me/password")).status_code == 204
+    assert (await tabs[0].post("/v1/auth/confirm/mail")).status_code == 204
+    code = code_in((await mailbox(kit, ADA))[-1])
+    answers = await asyncio.gather(*(one.post("/v1/auth/confirm", json={"mailed_code": code}) for one in tabs))
+    won = [one.json()["token"] for one in answers if one.status_code == 200]
+    assert len(won) == 1
+    assert {one.status_code for one in answers} <= {200, 400, 401}
+    # What they all had opens nothing any more.
+    assert (await tabs[0].get("/v1/me")).status_code == 401
+    assert (await (await kit.client(Authorization=f"Bearer {won[0]}")).get("/v1/me")).status_code == 200

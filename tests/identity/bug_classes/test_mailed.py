@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from identity.mailbox import code_in, link_in, mailbox, token_in
 from identity.mailed import (
@@ -23,7 +23,7 @@ from identity.mailed import (
     sign_up,
     type_code,
 )
-from tenantry import MagicLink, Password
+from tenantry import Google, MagicLink, Password
 from tenantry.identity.actions.people import ban_user, delete_user
 from tenantry.identity.hashing import PasswordHashing
 from tenantry.identity.models import Passwords, Users
@@ -35,6 +35,7 @@ from tenantry.kernel.mail.models import Mails
 EVIL = "https://evil.example"
 _users = statement(select(Users.email))
 _recipients = statement(select(Mails.recipient))
+_unprove = statement(update(Users).values(email_verified_at=None))
 _passwords = statement(select(Passwords.user_id))
 _add_password = statement(insert(Passwords).values(user_id=param("user"), hash=param("hash")))
 
@@ -101,6 +102,42 @@ async def test_class_02_what_an_import_left_on_an_unproven_address_is_gone_with_
     await confirm(owner, token_in((await mailbox(kit, ADA))[-1]))
     assert (await me(owner))["email_verified"] is True
     assert not await password_opens(await kit.client(), "the attacker's 1")
+
+
+async def test_class_02_a_session_that_began_with_no_account_ends_with_the_late_proof(kit):
+    """Whatever it began with: an account's end with their account, and those of other ways in have to end too."""
+    attacker, owner = await kit.client(), await kit.client()
+    await ask_for_link(attacker)
+    await confirm(attacker, token_in((await mailbox(kit, ADA))[-1]))
+    async with kit.system.service() as ctx:
+        await ctx.db.run(_unprove)
+    assert await me(attacker)
+    await ask_for_link(owner)
+    await confirm(owner, token_in((await mailbox(kit, ADA))[-1]))
+    assert (await me(owner))["email"] == ADA
+    assert await me(attacker) is None
+
+
+async def test_class_02_whoever_comes_with_one_address_by_whatever_way_at_once_is_one_person(start):
+    """A sign-up, a mailed link and a provider's word for it, all begun before anybody was there, meet."""
+    kit = await start(mailing_product(Password(), MagicLink(), Google()))
+    signing_up, linked, vouched = [await kit.client() for _ in range(3)]
+    await sign_up(signing_up)
+    await ask_for_link(linked)
+    for_sign_up, for_sign_in = await mailbox(kit, ADA)
+    back = await kit.consent("ada", await vouched.get("/auth/demo/start"))
+    answers = await asyncio.gather(
+        confirm(signing_up, token_in(for_sign_up)), confirm(linked, token_in(for_sign_in)), vouched.get(back)
+    )
+    assert await rows(kit, _users) == [ADA]
+    assert answers[1].headers["location"] == "/dashboard", "a proof of the address lets its owner in whoever was first"
+    # The sign-up made the account, or is told of it and leaves no password; the provider is in, or waits for a yes.
+    assert answers[0].status_code in {303, 409}
+    assert await password_opens(await kit.client(), PASSWORD) is (answers[0].status_code == 303)
+    assert answers[2].status_code == 303
+    is_in = answers[2].headers["location"] == "/dashboard"
+    assert is_in or answers[2].headers["location"].startswith("/auth/link-account?")
+    assert (await me(vouched) is not None) is is_in
 
 
 @pytest.mark.parametrize("path", ["/auth/verify", "/auth/sent", "/auth/magic-link", "/signup"])
@@ -249,6 +286,10 @@ async def test_class_11_nobody_is_led_away_afterwards(kit, flow, target):
         "\N{KELVIN SIGN}ate@example.com",
         "ada@[127.0.0.1]",
         "<b>ada</b>@example.com",
+        # Encoded words, which mail programs, Python's among them, read as ada@ and as eve@evil.example.
+        "=?utf-8?q?ada?=@example.com",
+        "=?utf-8?q?eve=40evil.example=3e=20?=@example.com",
+        "x=?utf-8?q?ada?=@example.com",
     ],
 )
 async def test_class_12_what_is_not_exactly_one_plain_address_is_refused(kit, address):
@@ -270,6 +311,14 @@ async def test_class_12_the_mail_goes_to_the_address_of_the_account_not_to_its_t
     await ask_for_link(client, "MIKE@example.com")
     [mail] = await mailbox(kit, "mike@example.com")
     assert mail.recipient == "mike@example.com"
+
+
+async def test_class_12_letters_beyond_z_have_two_cases_too_on_both_databases(kit):
+    user = await person(kit, "élodie@example.com")
+    assert await person(kit, "zoë@example.com") != user
+    await ask_for_link(await kit.client(), "ÉLODIE@Example.com")
+    [mail] = await mailbox(kit, "élodie@example.com")
+    assert mail.recipient == "élodie@example.com"
 
 
 async def test_class_12_no_mail_repeats_what_a_stranger_typed(kit):
@@ -373,3 +422,20 @@ async def test_class_21_a_challenge_of_nothing_and_one_of_somebody_are_told_apar
         shown = {"challenge": challenge, "code": "abc"}
         told.append(shape(await client.post("/v1/auth/magic-link/confirm", json=shown), ADA))
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("purpose", [Purpose.SIGN_IN, Purpose.SIGN_UP, Purpose.RESET])
+async def test_class_21_what_stands_for_nobody_opens_nothing_even_if_it_is_guessed(kit, purpose):
+    """Nobody is mailed it, but it lies there like any other, with a code that one in a million hits."""
+    user = await person(kit, BOB) if purpose is Purpose.RESET else None
+    email = BOB if user else ADA
+    detail = {"nobody": True, "return_to": "/dashboard", "known": False, "name": None, "hash": None}
+    async with kit.system.service() as ctx:
+        drawn = await issue(ctx, purpose, email, user_id=user, detail=detail)
+    door = {Purpose.SIGN_IN: "magic-link", Purpose.SIGN_UP: "sign-up", Purpose.RESET: "reset"}[purpose]
+    more = {"password": PASSWORD} if user else {}
+    for shown in ({"token": drawn.token}, {"challenge": str(drawn.id), "code": drawn.code}):
+        answer = await (await kit.client()).post(f"/v1/auth/{door}/confirm", json={**shown, **more})
+        assert answer.status_code == 400, answer.text
+    assert await rows(kit, _users) == ([BOB] if user else [])
+    assert await rows(kit, _passwords) == []

@@ -44,6 +44,20 @@ async def test_class_01_nothing_but_the_session_says_who_one_is(kit):
     assert await ids(grace) == [session]
 
 
+@pytest.mark.parametrize("blank", [b"\x85", b"\xa0", b"\x1c"])
+async def test_class_03_a_sibling_domain_plants_no_session_under_a_name_that_is_nearly_ours(kit, blank):
+    """A browser that takes `__Host-` cookies from us only lets a sibling domain set this one, and sends it as it is."""
+    eve = await kit.sign_in("grace")
+    token = eve.cookies["session"].encode()
+    victim = await kit.client()
+    for name in (blank + b"session", b"session" + blank):
+        answer = await victim.get("/v1/me", headers=[(b"cookie", name + b"=" + token)])
+        assert answer.status_code == 401
+    ada = (await kit.sign_in("ada")).cookies["session"].encode()
+    both = blank + b"session=" + token + b"; session=" + ada
+    assert (await victim.get("/v1/me", headers=[(b"cookie", both)])).json()["email"] == "ada@example.com"
+
+
 async def test_class_06_ending_a_session_many_times_at_once_is_done_once(kit):
     one, other = await kit.sign_in("ada"), await kit.sign_in("ada")
     newest = (await ids(one))[0]

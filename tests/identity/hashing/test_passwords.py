@@ -1,14 +1,19 @@
 """Passwords: argon2id for ours, other systems' hashes verified and upgraded, bounded in number."""
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator
 
 import bcrypt
 import pytest
+from argon2 import PasswordHasher, Type
+from argon2.low_level import hash_secret_raw
 from sqlalchemy import select
 
 from tenantry.identity.hashing import HashingBusy, PasswordHashing
 from tenantry.identity.hashing.passwords import WRONG_SECONDS_MAX
+from tenantry.identity.hashing.schemes import Schemes
 from tenantry.identity.models import Passwords
 from tenantry.kernel.database import statement
 from tenantry.kernel.database.failures import UnitStillOpen
@@ -74,6 +79,7 @@ async def test_bcrypt_cut_long_passwords_off_so_they_still_open(hashing):
     "damaged",
     [
         "", "x", "$argon2id$", "$2b$99$" + "a" * 53, "pbkdf2_sha256$0$salt$aGFzaA==", "pbkdf2_sha256$1$salt$====",
+        "$argon2id$v=19$m=19456,t=2,p=1", "$argon2id$v=19$m=19456,t=2,p=1$####$AAAA", "$argon2id$m=0,t=0,p=0$c2FsdA$AA",
         "pbkdf2_sha256$99999999$salt$aGFzaA==", "scrypt$16777216$salt$8$1$aGFzaA==", "scrypt$3$salt$8$1$aGFzaA==", "!",
     ],
 )  # fmt: skip
@@ -82,9 +88,56 @@ async def test_a_damaged_hash_opens_nothing(hashing, damaged):
     assert await hashing.verify(PASSWORD, damaged) == (False, None)
 
 
+_DIGEST = base64.b64encode(b"x" * 32).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        f"$argon2id$v=19$m=19456,t=999999,p=1$c2FsdHNhbHQ${_DIGEST}",
+        f"$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ${_DIGEST}",
+        f"argon2$argon2i$v=19$m=8,t=4294967295,p=1$c2FsdHNhbHQ${_DIGEST}",
+        "$2b$31$mlzNqPBkFN4yd8fPVr5RWugpTQmPZBBYVCxaML1zM1icCgq3lLNby",
+        "bcrypt_sha256$$2b$30$T9p7qiuT..Xbl8UYMidhXOORVwz7.2xK/ZafwhaF0FEemDoFp6DKu",
+        f"scrypt$65536$salt$8$999${_DIGEST}=",
+        f"scrypt$2$salt$999$999${_DIGEST}=",
+    ],
+)
+async def test_class_14_a_hash_that_would_keep_a_thread_busy_for_ever_opens_nothing(hashing, hostile):
+    async with asyncio.timeout(10):
+        assert await hashing.verify(PASSWORD, hostile) == (False, None)
+
+
+@pytest.mark.parametrize("form", ["scrypt$16384$salt$8$1$%s", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$%s"])
+async def test_class_14_a_hash_that_was_cut_off_opens_nothing(hashing, form):
+    """Of one byte, every 256th password would fit."""
+    if form.startswith("scrypt"):
+        made = hashlib.scrypt(b"right", salt=b"salt", n=16384, r=8, p=1, dklen=4)
+    else:
+        made = hash_secret_raw(
+            b"right", b"saltsalt", time_cost=1, memory_cost=64, parallelism=1, hash_len=4, type=Type.ID
+        )
+    digest = base64.b64encode(made).decode()
+    cut = form % (digest if form.startswith("scrypt") else digest.rstrip("="))
+    assert await hashing.verify("right", cut) == (False, None)
+
+
 async def test_nobody_takes_as_long_as_somebody(hashing):
     assert await hashing.verify(PASSWORD, None) == (False, None)
     assert await hashing.verify("nobody has this password", None) == (False, None)
+
+
+@pytest.mark.parametrize("password", ["plain letters", "of two spellings: \ufb01"])
+async def test_class_21_nobodys_password_is_compared_as_often_as_somebodys(password, monkeypatch):
+    schemes, compared = Schemes(), []
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(PasswordHasher, "verify", lambda *given: compared.append(given[1]) or verify(*given))
+    counts = {}
+    for whose, stored in {"somebody": schemes.hash("another"), "nobody": None, "unusable": "!"}.items():
+        compared.clear()
+        assert schemes.verify(password, stored) == (False, None)
+        counts[whose] = len(compared)
+    assert len(set(counts.values())) == 1, counts
 
 
 async def test_once_a_foreign_hash_was_compared_every_no_waits_as_long(hashing):

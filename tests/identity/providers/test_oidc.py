@@ -328,8 +328,11 @@ async def test_a_key_set_without_keys(provider, scripted, pending, document):
         {"authorization_endpoint": "javascript:alert(1)"},
         {"userinfo_endpoint": "file:///etc/passwd"},
         {"id_token_signing_alg_values_supported": "RS256"},
+        {"jwks_uri": "https://["},
+        {"token_endpoint": "https://\u2100.example/token"},
+        {"authorization_response_iss_parameter_supported": "\ud800"},
     ],
-    ids=str,
+    ids=ascii,
 )
 async def test_a_discovery_document_that_cannot_be_trusted(provider, issuer, pending, change):
     issuer.discovery.update(change)
@@ -387,6 +390,16 @@ async def test_userinfo_is_asked_only_when_the_token_tells_no_address(provider, 
     assert scripted.asked[-1][2]["authorization"] == "Bearer at"
 
 
+@pytest.mark.parametrize("verified", [False, None, "no"])
+async def test_class_02_an_address_is_proven_by_who_tells_it_not_by_the_token_beside_it(
+    provider, issuer, scripted, pending, verified
+):
+    issuer.give(email=None, email_verified=True)
+    scripted.answers[USERINFO] = {"sub": "ada-1", "email": "grace@example.com", "email_verified": verified}
+    found = await provider.profile(pending, Answer("code"))
+    assert (found.email, found.email_verified) == ("grace@example.com", False)
+
+
 @pytest.mark.parametrize("told", [{"sub": "eve-1", "email": "eve@example.com", "email_verified": True}, {}, [], 7])
 async def test_userinfo_about_somebody_else(provider, issuer, scripted, pending, told):
     issuer.give(email=None)
@@ -412,6 +425,9 @@ async def test_userinfo_about_somebody_else(provider, issuer, scripted, pending,
         (JSONResponse({"access_token": ["x"], "id_token": "x"}), ProviderAnswerInvalid),
         (JSONResponse({"access_token": "x", "expires_in": "soon"}), ProviderAnswerInvalid),
         (JSONResponse({"access_token": "x", "expires_in": [1]}), ProviderAnswerInvalid),
+        (Response('{"access_token": "x", "expires_in": 1e999}', media_type="application/json"), ProviderAnswerInvalid),
+        (Response('{"access_token": "x", "expires_at": -1e999}', media_type="application/json"), ProviderAnswerInvalid),
+        (Response("access_token=x", media_type="application/x-www-form-urlencoded;charset=hex"), ProviderAnswerInvalid),
         (Response("Forbidden", 403), ProviderAnswerInvalid),
         (Response(b"\xff\xfe", media_type="application/json"), ProviderAnswerInvalid),
         (RedirectResponse("https://evil.example/token", 307), ProviderAnswerInvalid),

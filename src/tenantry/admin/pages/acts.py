@@ -1,13 +1,13 @@
 """What an operator does with a person, a session or a key: each a page that asks for a reason, and its POST."""
 
-from collections.abc import Awaitable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from tenantry.identity.impersonating import look_through
+from tenantry.identity.operating import refuse_plans_of_organizations
 from tenantry.identity.recent import confirm_first
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.problems import NotFound
@@ -15,21 +15,18 @@ from tenantry.web import page
 
 from .. import people
 from ..operator import Operator
-from ..paging import done, sentence, shown_at
+from ..paging import REFUSALS, Reason, done, names_of, refusal_of, sentence, shown_at
 from ..people import ACTS, Given
 from ..queries import holdings, users
 from ..queries.holdings import Key
 from ..queries.users import Profile
-from .users import PATH, names_of
+from .users import PATH
 
 KEYS = "/admin/keys"
 GRAVE = frozenset({"impersonate", *(name for name, act in ACTS.items() if act.is_grave)})
 NOTHING = Given()
-_REFUSALS = frozenset({403, 409, 422})
 
 router = APIRouter()
-
-Reason = Annotated[str, Form(max_length=5000)]
 
 
 async def _given(request: Request) -> Given:
@@ -47,6 +44,8 @@ async def show_act(ctx: Operator, request: Request, user_id: UUID, act: str) -> 
     if act not in ACTS and act not in GRAVE:
         raise NotFound
     person = await person_of(ctx, user_id)
+    if act == "plan":
+        refuse_plans_of_organizations(ctx)
     return (confirm_first(request, ctx) if act in GRAVE else None) or _form(ctx, request, person, act)
 
 
@@ -59,7 +58,7 @@ async def impersonate(ctx: Operator, request: Request, user_id: UUID, given: Fil
     try:
         return await look_through(request, ctx, person.id, reason=given.reason, may_write=bool(given.may_write))
     except Problem as problem:
-        if problem.status not in _REFUSALS:
+        if problem.status not in REFUSALS:
             raise
         return _form(ctx, request, person, "impersonate", problem=problem, given=given)
 
@@ -121,17 +120,6 @@ async def person_of(ctx: Context, user_id: UUID) -> Profile:
     if found is None:
         raise NotFound
     return found
-
-
-async def refusal_of(acting: Awaitable[None]) -> Problem | None:
-    """Why it was not done; None when it was. What is no answer to a form is raised."""
-    try:
-        await acting
-    except Problem as problem:
-        if problem.status not in _REFUSALS:
-            raise
-        return problem
-    return None
 
 
 async def _sessions(ctx: Context, person: Profile) -> list[users.Session]:

@@ -14,11 +14,10 @@ from tenantry.web import page
 
 from .. import people
 from ..operator import Crediting
-from ..paging import Word, done, sentence, shown_at
+from ..paging import Reason, Word, done, refusal_of, sentence, shown_at
 from ..queries import holdings
 from ..queries import people as addresses
 from ..queries.holdings import SHOWN_MAX, SOON, Held
-from .acts import Reason, refusal_of
 
 PATH = "/admin/credits"
 _LAST = 2**62

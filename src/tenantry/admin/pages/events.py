@@ -3,7 +3,7 @@
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from tenantry.billing import operating as billing
@@ -13,10 +13,9 @@ from tenantry.kernel.redaction import scrubbed
 from tenantry.web import page
 
 from .. import actions
-from ..errors import NotReplayable, ReasonNeeded
 from ..masking import redacted_json
 from ..operator import Seller
-from ..paging import ROWS, Turned, Word, done, known, sentence, shown_at, turns
+from ..paging import ROWS, Reason, Turned, Word, done, known, refusal_of, sentence, shown_at, turns
 from ..queries.subscriptions import PROVIDERS
 
 PATH = "/admin/events"
@@ -69,13 +68,10 @@ async def show_event(ctx: Seller, request: Request, event_id: UUID, done: str = 
 
 
 @router.post(PATH + "/{event_id}/replay")
-async def replay_event(
-    ctx: Seller, request: Request, event_id: UUID, reason: Annotated[str, Form(max_length=5000)] = ""
-) -> Response:
+async def replay_event(ctx: Seller, request: Request, event_id: UUID, reason: Reason = "") -> Response:
     """Let an event be worked on again."""
-    try:
-        await actions.replay_event(ctx, event_id, reason=reason)
-    except (NotReplayable, ReasonNeeded) as problem:
+    problem = await refusal_of(actions.replay_event(ctx, event_id, reason=reason))
+    if problem is not None:
         return await _event_page(ctx, request, event_id, problem=problem, reason=reason)
     return done(f"{PATH}/{event_id}", "replayed")
 

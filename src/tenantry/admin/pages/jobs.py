@@ -3,7 +3,7 @@
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from tenantry.kernel import Context, Problem
@@ -13,10 +13,9 @@ from tenantry.kernel.redaction import scrubbed
 from tenantry.web import page
 
 from .. import actions
-from ..errors import NotReplayable, ReasonNeeded
 from ..masking import members_of
 from ..operator import Operator
-from ..paging import ROWS, Turned, Word, done, known, sentence, shown_at, turns
+from ..paging import ROWS, Reason, Turned, Word, done, known, refusal_of, sentence, shown_at, turns
 from ..queries import people
 
 PATH = "/admin/jobs"
@@ -66,13 +65,10 @@ async def show_job(ctx: Operator, request: Request, job_id: UUID, done: str = ""
 
 
 @router.post(PATH + "/{job_id}/replay")
-async def replay_job(
-    ctx: Operator, request: Request, job_id: UUID, reason: Annotated[str, Form(max_length=5000)] = ""
-) -> Response:
+async def replay_job(ctx: Operator, request: Request, job_id: UUID, reason: Reason = "") -> Response:
     """Queue a dead job again."""
-    try:
-        await actions.replay_job(ctx, job_id, reason=reason)
-    except (NotReplayable, ReasonNeeded) as problem:
+    problem = await refusal_of(actions.replay_job(ctx, job_id, reason=reason))
+    if problem is not None:
         return await _job_page(ctx, request, job_id, problem=problem, reason=reason)
     return done(f"{PATH}/{job_id}", "replayed")
 

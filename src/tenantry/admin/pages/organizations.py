@@ -13,13 +13,12 @@ from tenantry.web import page
 
 from .. import people
 from ..operator import Operator, Organizer
-from ..paging import ROWS, Turned, Word, done, known, sentence, shown_at, turns
+from ..paging import ROWS, Reason, Turned, Word, done, known, names_of, refusal_of, sentence, shown_at, turns
 from ..queries import holdings, organizations
 from ..queries.audit import ENTRIES
 from ..queries.organizations import ORGANIZATIONS, Listed
 from ..queries.subscriptions import SUBSCRIPTIONS
-from .acts import Reason, refusal_of
-from .users import SOME, names_of
+from .users import SOME
 
 PATH = "/admin/organizations"
 

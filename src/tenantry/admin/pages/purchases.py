@@ -11,9 +11,8 @@ from tenantry.kernel.problems import NotFound
 from tenantry.web import page
 
 from .. import actions
-from ..errors import AddressUnproven, PurchaseOwned, ReasonNeeded
 from ..operator import Seller
-from ..paging import ROWS, Turned, Word, done, known, sentence, shown_at, turns
+from ..paging import ROWS, Reason, Turned, Word, done, known, names_of, refusal_of, sentence, shown_at, turns
 from ..queries import subscriptions
 from ..queries.subscriptions import PROVIDERS, STATUSES, SUBSCRIPTIONS
 
@@ -50,7 +49,7 @@ async def show_subscriptions(
         sold=found.rows,
         live=live,
         plans=ctx.product.plans,
-        names=_names(ctx),
+        names=names_of(ctx),
         statuses=STATUSES,
         providers=PROVIDERS,
         asked=asked,
@@ -67,7 +66,7 @@ async def show_purchases(ctx: Seller, request: Request, place: Turned, done: str
         request,
         "admin/purchases.html",
         sold=found.rows,
-        names=_names(ctx),
+        names=names_of(ctx),
         turns=turns(UNLINKED, found),
         done=done,
     )
@@ -85,12 +84,11 @@ async def claim_purchase(
     request: Request,
     subscription_id: UUID,
     email: Annotated[str, Form(max_length=1000)] = "",
-    reason: Annotated[str, Form(max_length=5000)] = "",
+    reason: Reason = "",
 ) -> Response:
     """Give a purchase to a person."""
-    try:
-        await actions.claim_purchase(ctx, subscription_id, email, reason=reason)
-    except (AddressUnproven, PurchaseOwned, ReasonNeeded) as problem:
+    problem = await refusal_of(actions.claim_purchase(ctx, subscription_id, email, reason=reason))
+    if problem is not None:
         return await _purchase_page(ctx, request, subscription_id, problem=problem, email=email, reason=reason)
     return done(UNLINKED, "claimed")
 
@@ -107,12 +105,8 @@ async def _purchase_page(
         "admin/purchase.html",
         status=problem.status if problem else 200,
         sold=found,
-        names=_names(ctx),
+        names=names_of(ctx),
         refusal=sentence(request, problem),
         email=typed.get("email", found.email or ""),
         reason=typed.get("reason", ""),
     )
-
-
-def _names(ctx: Context) -> dict[str, str]:
-    return {plan.name: plan.display_name or plan.name for plan in ctx.product.plans}

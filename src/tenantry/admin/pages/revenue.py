@@ -9,9 +9,8 @@ from tenantry.billing.revenue import MONTHS_MAX, revenue
 from tenantry.web import Rate, gettext, page
 
 from ..operator import Seller
-from ..paging import Word, address, shown_at
+from ..paging import Word, address, names_of, shown_at
 from ..revenue import OTHER, csv_of, currencies_of, money_of, month_name, months_of, parts_of, recurring
-from .users import names_of
 
 PATH = "/admin/revenue"
 LENGTHS = (3, 6, 12, 24, 36)

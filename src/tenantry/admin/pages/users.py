@@ -12,7 +12,7 @@ from tenantry.usage.credits import balance
 from tenantry.web import page
 
 from ..operator import Operator
-from ..paging import ROWS, Turned, Word, known, shown_at, turns
+from ..paging import ROWS, Turned, Word, known, names_of, shown_at, turns
 from ..queries import holdings, organizations, users
 from ..queries.audit import ENTRIES
 from ..queries.subscriptions import SUBSCRIPTIONS
@@ -80,6 +80,7 @@ async def show_user(ctx: Operator, request: Request, user_id: UUID, done: str = 
         credits=ctx.product.credits,
         has_trials=ctx.product.trials is not None,
         names=names_of(ctx),
+        holds_plan=ctx.product.billed == "user",
         done=done,
         is_oneself=person.id == ctx.user_id,
         **seen,
@@ -101,8 +102,3 @@ async def _belongings(ctx: Context, person: users.Profile) -> dict[str, Any]:
         "belongings": await organizations.of_user(ctx.db, person.id) if product.organizations else None,
         "entries": (await ENTRIES.page(ctx.db, limit=SOME, own={"own_id": person.id, "own_subjects": about})).rows,
     }
-
-
-def names_of(ctx: Context) -> dict[str, str]:
-    """What the plans are called."""
-    return {plan.name: plan.display_name or plan.name for plan in ctx.product.plans}

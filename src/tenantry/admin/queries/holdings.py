@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, cast, func, literal_column, or_, select
+from sqlalchemy import and_, case, cast, func, literal_column, or_, select
 
 from tenantry.billing.models import Payments
 from tenantry.holders.models import Holders, plan_now
@@ -16,7 +16,7 @@ from tenantry.kernel.sql import now, plus
 from tenantry.keys.models import ApiKeys
 from tenantry.organizations.models import Organizations
 from tenantry.trials.models import TrialWorkspaces
-from tenantry.usage.credits.models import CreditEntries, CreditGrants
+from tenantry.usage.credits.models import CreditEntries, CreditGrants, CreditReservations
 
 SHOWN_MAX = 50
 SOON = timedelta(days=30)
@@ -88,7 +88,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a holder has in credits, and when the next of it expires; or, of one grant, what expires then."""
+    """What a holder has in credits, and when the next of it expires; or, of one grant, what expires then.
+
+    `reserved`: how many of all of them are set aside for work under way, and not to be spent.
+    """
 
     holder_id: UUID
     kind: str
@@ -97,6 +100,7 @@ class Kept(msgspec.Struct, frozen=True):
     name: str | None
     amount: int
     expires_at: datetime | None
+    reserved: int
 
 
 _owner = Users.__table__.alias("owner")
@@ -172,14 +176,25 @@ _sums = (
 )
 
 
-def _kept(of: Any) -> list[Any]:
-    return [of.holder_id, Holders.kind, *_WHOSE.values(), of.amount, of.expires_at]
+def _kept(of: Any, reserved: Any) -> list[Any]:
+    return [of.holder_id, Holders.kind, *_WHOSE.values(), of.amount, of.expires_at, reserved.label("reserved")]
 
 
+_set_aside = (
+    select(cast(func.coalesce(func.sum(CreditReservations.amount), 0), Whole()))
+    .where(
+        CreditReservations.holder_id == _sums.c.holder_id,
+        CreditReservations.status == "held",
+        CreditReservations.expires_at > now(),
+    )
+    .scalar_subquery()
+)
+# As much as there is: what was set aside may have expired meanwhile.
+_reserved = case((_set_aside < _sums.c.amount, _set_aside), else_=_sums.c.amount)
 _largest = statement(
-    _with_names(select(*_kept(_sums.c)).select_from(_sums).join(Holders, Holders.id == _sums.c.holder_id)).order_by(
-        _sums.c.amount.desc(), _sums.c.holder_id
-    ),
+    _with_names(
+        select(*_kept(_sums.c, _reserved)).select_from(_sums).join(Holders, Holders.id == _sums.c.holder_id)
+    ).order_by(_sums.c.amount.desc(), _sums.c.holder_id),
     Kept,
 )
 _due = (
@@ -190,9 +205,11 @@ _due = (
     .subquery("due")
 )
 _expiring = statement(
-    _with_names(select(*_kept(_due.c)).select_from(_due).join(Holders, Holders.id == _due.c.holder_id)).order_by(
-        _due.c.expires_at, _due.c.id
-    ),
+    _with_names(
+        select(*_kept(_due.c, cast(literal_column("0"), Whole())))
+        .select_from(_due)
+        .join(Holders, Holders.id == _due.c.holder_id)
+    ).order_by(_due.c.expires_at, _due.c.id),
     Kept,
 )
 
@@ -228,7 +245,10 @@ async def ledger(db: Unit, holder_id: UUID, *, before: int) -> list[Entry]:
 
 
 async def largest_balances(db: Unit) -> list[Kept]:
-    """Who has most credits at this second, `SHOWN_MAX` of them. It adds up all that is left of anybody's."""
+    """Who has most credits at this second, `SHOWN_MAX` of them: without what is used up or has expired.
+
+    It adds up all that is left of anybody's.
+    """
     return await db.rows(_largest, limit=SHOWN_MAX)
 
 

@@ -1,45 +1,19 @@
 """Trial workspaces of everybody."""
 
-from datetime import datetime
-from uuid import UUID
-
-import msgspec
 from sqlalchemy import and_, or_, select
 
 from tenantry.identity.models import Users
 from tenantry.kernel.database import param
 from tenantry.kernel.listing import Listing
 from tenantry.kernel.sql import folded, now
+from tenantry.trials import Workspace
 from tenantry.trials.models import TrialWorkspaces
 
 
-class Trial(msgspec.Struct, frozen=True):
-    """A trial workspace with its owner, as it stood `at` that time of the database's."""
+class Trial(Workspace, frozen=True):
+    """A trial workspace with its owner's address."""
 
-    id: UUID
-    user_id: UUID
     owner: str
-    name: str
-    slug: str
-    tier: str
-    status: str
-    expires_at: datetime
-    expired_at: datetime | None
-    converted_at: datetime | None
-    cancelled_at: datetime | None
-    extensions: int
-    created_at: datetime
-    at: datetime
-
-    @property
-    def state(self) -> str:
-        """The status, and "expired" where the time is over and nobody has written that down yet."""
-        return "expired" if self.status == "active" and self.expires_at <= self.at else self.status
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When it ended, in whatever way; None while it is active."""
-        return self.expires_at if self.state == "expired" else self.converted_at or self.cancelled_at
 
 
 STATES = ("active", "expired", "converted", "cancelled")

@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from ..snapshots import (
+    RECEIVED,
     CustomerSnapshot,
     ExternalId,
     Interval,
@@ -202,7 +203,7 @@ def _payment(said: object, **known: Any) -> PaymentSnapshot | None:
         return None
     refunded = whole(at(said, "refunded_amount")) or (total if at(said, "refunded") is True and raw == "paid" else 0)
     status, refunded = settled(PAYMENT_STATUSES.get(raw), total, refunded)
-    is_paid = status in {"paid", "partially_refunded", "refunded"}
+    is_paid = status in RECEIVED
     return PaymentSnapshot(
         customer=number(at(said, "customer_id")),
         status=status,

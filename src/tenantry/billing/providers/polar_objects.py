@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import EventMalformed, SecretUnset, SignatureRefused
 from ..snapshots import (
+    RECEIVED,
     TERMINAL,
     CustomerSnapshot,
     ExternalId,
@@ -276,7 +277,7 @@ def _payment(data: object) -> PaymentSnapshot | None:
         refunded=refunded,
         currency=currency(at(data, "currency")),
         number=text(at(data, "invoice_number")),
-        paid_at=moment(at(data, "created_at")) if status in {"paid", "partially_refunded", "refunded"} else None,
+        paid_at=moment(at(data, "created_at")) if status in RECEIVED else None,
         holder_id=_holder(data),
         email=text(at(data, "customer", "email")),
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ..errors import EventMalformed
-from ..snapshots import ExternalId, PaymentStatus
+from ..snapshots import RECEIVED, ExternalId, PaymentStatus
 
 TEXT_MAX = 2000
 _WHOLE_MAX = 2**63 - 1
@@ -118,7 +118,7 @@ def settled(status: PaymentStatus | None, amount: int, refunded: int) -> tuple[P
     given = min(amount, refunded)
     if status == "refunded" and not given:
         given = amount
-    if status in {"paid", "partially_refunded", "refunded"} and given:
+    if status in RECEIVED and given:
         return ("refunded" if given == amount else "partially_refunded"), given
     return status, given
 

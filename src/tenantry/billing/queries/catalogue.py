@@ -27,7 +27,6 @@ class StoredPrice(msgspec.Struct, frozen=True):
     external_id: str
     lookup: str | None
     details: Mapping[str, str]
-    product_external_id: str
     product_details: Mapping[str, str]
 
 
@@ -84,10 +83,7 @@ _price_row = statement(
     lambda *values: dict(zip(("product", *_PRICE[1:]), values, strict=True)),
 )
 
-_STORED = (
-    Prices.id, Prices.external_id, Prices.lookup, Prices.details,
-    Products.external_id.label("product_external_id"), Products.details.label("product_details"),
-)  # fmt: skip
+_STORED = (Prices.id, Prices.external_id, Prices.lookup, Prices.details, Products.details.label("product_details"))
 _prices = select(*_STORED).join(Products, Products.id == Prices.product_id)
 _price = statement(
     _prices.where(Prices.provider == param("provider"), Prices.external_id == param("external_id")), StoredPrice
@@ -95,16 +91,10 @@ _price = statement(
 _of_product = statement(
     _prices.where(Products.provider == param("provider"), Products.external_id == param("product")), StoredPrice
 )
-_of_provider = statement(_prices.where(Prices.provider == param("provider")), StoredPrice)
 _all = statement(_prices.order_by(Prices.id).limit(PRICES_MAX), StoredPrice)
 
 _newest = statement(
     select(func.max(Products.fetched_at)).where(Products.provider == param("provider"), Products.is_active)
-)
-_is_sold = statement(
-    select(Products.is_active).where(
-        Products.provider == param("provider"), Products.external_id == param("external_id", Words())
-    )
 )
 _buys_another = and_(
     Subscriptions.price_id == param("price", Id()),
@@ -190,11 +180,6 @@ async def prices_of_product(db: Unit, provider: str, product: str) -> list[Store
     return await db.rows(_of_product, provider=provider, product=product)
 
 
-async def prices_of_provider(db: Unit, provider: str) -> list[StoredPrice]:
-    """All prices of a provider."""
-    return await db.rows(_of_provider, provider=provider)
-
-
 async def all_prices(db: Unit) -> list[StoredPrice]:
     """The prices of all providers, sold or not."""
     return await db.rows(_all)
@@ -223,12 +208,6 @@ async def replan(db: Unit, price_id: UUID, plan: str | None) -> list[UUID | None
 async def newest(db: Unit, provider: str) -> datetime | None:
     """When something that is on offer was read last."""
     found: datetime | None = await db.one(_newest, provider=provider)
-    return found
-
-
-async def is_sold(db: Unit, provider: str, external_id: str) -> bool | None:
-    """Whether a product is on offer; None when nobody knows of it."""
-    found: bool | None = await db.one_or_none(_is_sold, provider=provider, external_id=external_id)
     return found
 
 

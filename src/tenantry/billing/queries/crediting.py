@@ -15,6 +15,7 @@ from tenantry.kernel.sql import now
 
 from ..models import Payments, Prices, Products, Subscriptions
 from ..rows import Payment, Subscription
+from .payments import IS_PAID
 
 
 class Bought(msgspec.Struct, frozen=True):
@@ -61,14 +62,13 @@ _is_for_the_period = or_(
         ),
     ),
 )
-_is_paid = or_(*(Payments.status == status for status in ("paid", "partially_refunded", "refunded")))
 
 
 def _sum(column: Any) -> Any:
     found = select(func.sum(column)).where(
         Payments.provider == Subscriptions.provider,
         Payments.subscription_external_id == Subscriptions.external_id,
-        _is_paid,
+        IS_PAID,
         _is_for_the_period,
     )
     return cast(func.coalesce(found.correlate(Subscriptions).scalar_subquery(), 0), Whole())
@@ -103,7 +103,7 @@ _pack = statement(
         Payments.id == param("payment", Id()),
         Payments.subscription_external_id.is_(None),
         Prices.interval.is_(None),
-        _is_paid,
+        IS_PAID,
     ),
     lambda *values: Pack(Payment(*values[:-2]), *values[-2:]),
 )

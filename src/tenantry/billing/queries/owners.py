@@ -15,7 +15,6 @@ from tenantry.identity.models import Users
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Whole, Words
 from tenantry.kernel.sql import folded, now
-from tenantry.organizations.models import Organizations
 
 from ..models import Customers, Prices, Products, Subscriptions
 from ..rows import Subscription
@@ -74,18 +73,6 @@ _by_email = statement(
         Users.email_verified_at.is_not(None),
         Users.deleted_at.is_(None),
     )
-)
-# Of several that one person owns the one that was made first: ids follow the time.
-_by_owner = statement(
-    _locked.join(Organizations, Organizations.id == Holders.organization_id)
-    .join(Users, Users.id == Organizations.owner_id)
-    .where(
-        folded(Users.email) == folded(param("email")),
-        Users.email_verified_at.is_not(None),
-        Users.deleted_at.is_(None),
-    )
-    .order_by(Organizations.id)
-    .limit(1)
 )
 # A holder that is another customer there already keeps that one; this customer's things are found by their own rows.
 _customer_insert = insert(Customers).values(
@@ -170,11 +157,6 @@ async def lock_named(db: Unit, holder: UUID) -> UUID | None:
 async def lock_by_email(db: Unit, email: str) -> UUID | None:
     """The holder whose person has proven that address, locked until the unit ends."""
     return await db.one_or_none(_by_email, email=email)
-
-
-async def lock_by_owner(db: Unit, email: str) -> UUID | None:
-    """The same of the first organization that the person with that proven address owns."""
-    return await db.one_or_none(_by_owner, email=email)
 
 
 async def know_customer(db: Unit, customer: UUID, **given: Any) -> None:

@@ -14,7 +14,10 @@ from tenantry.organizations.models import Organizations
 
 from ..models import BillingFacts, BillingLocks, Payments
 from ..rows import Payment
+from ..snapshots import RECEIVED
 
+IS_PAID = or_(*(Payments.status == one for one in sorted(RECEIVED)))
+"""Whether the money of a payment came, whatever was given back of it since."""
 _PAYMENT = [Payments.__table__.c[name] for name in Payment.__struct_fields__]
 _payment_by_id = statement(
     select(*_PAYMENT)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, exists, func, or_, select, tuple_
+from sqlalchemy import and_, exists, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.kernel.database import Unit, param, statement
@@ -16,6 +16,7 @@ from ..snapshots import TERMINAL, Status
 from ..terms.models import SubscriptionTerms
 from ..terms.worth import Term
 from .catalogue import UNREAD
+from .payments import IS_PAID
 
 FIRST = ("", "", UNREAD)
 FIRST_ID = UUID(int=0)
@@ -123,7 +124,6 @@ _put = statement(
 )
 _add = statement(_insert.on_conflict_do_nothing(index_elements=list(_KEY)))
 
-_is_paid = or_(*(Payments.status == one for one in ("paid", "partially_refunded", "refunded")))
 _when = func.coalesce(Payments.paid_at, Payments.__table__.c.created_at)
 _received = statement(
     select(
@@ -133,7 +133,7 @@ _received = statement(
         func.sum(Payments.amount_minor),
         func.sum(Payments.refunded_minor),
     )
-    .where(_is_paid, _when >= param("start", UtcDateTime()), _when < param("end", UtcDateTime()))
+    .where(IS_PAID, _when >= param("start", UtcDateTime()), _when < param("end", UtcDateTime()))
     .group_by(Payments.provider, Payments.price_id, Payments.currency),
     lambda provider, price, currency, amount, refunded: Received(provider, price, currency, int(amount), int(refunded)),
 )
@@ -141,7 +141,7 @@ _was_paid = exists().where(
     Payments.provider == Subscriptions.provider,
     Payments.subscription_external_id == Subscriptions.external_id,
     Payments.amount_minor > 0,
-    _is_paid,
+    IS_PAID,
 )
 _trials = statement(
     select(

@@ -11,11 +11,10 @@ from tenantry.kernel import Context
 from ..merging import Told
 from ..queries import revenue as queries
 from ..rows import Payment, Subscription
-from ..snapshots import TERMINAL
+from ..snapshots import RECEIVED, TERMINAL
 from .worth import PAYING
 
 _NOT_YET = frozenset({"trialing", "incomplete"})
-_RECEIVED = frozenset({"paid", "partially_refunded", "refunded"})
 
 
 async def keep_term(ctx: Context, old: Subscription | None, row: Subscription, told: Told) -> None:
@@ -46,7 +45,7 @@ async def keep_term(ctx: Context, old: Subscription | None, row: Subscription, t
 async def keep_paid(ctx: Context, row: Payment) -> None:
     """Write down that a subscription was paid for, for the time before it was first seen."""
     of, since = row.subscription_external_id, row.period_start or row.paid_at
-    is_paid = row.reason in {"initial", "renewal"} and row.status in _RECEIVED and row.amount_minor > 0
+    is_paid = row.reason in {"initial", "renewal"} and row.status in RECEIVED and row.amount_minor > 0
     if not is_paid or of is None or since is None or row.price_id is None:
         return
     if await queries.is_seen(ctx.db, row.provider, of, since):

@@ -24,6 +24,7 @@ from ..queries.tokens import Token
 from ..queries.users import KnownUser
 from ..tokens import Issued, Purpose
 from .admission import as_user, refuse_closed
+from .ending import end_sessions
 from .sessions import Started, refuse_ended, renew_session
 
 Side = Literal[Purpose.CHANGE_ADDRESS, Purpose.APPROVE_ADDRESS]
@@ -174,9 +175,9 @@ async def _changed(ctx: Context, user: KnownUser, email: str, drawn: Drawn) -> S
 async def _end_sessions(ctx: Context, user: UUID) -> bool:
     """End the sessions of a user but the one that asks; True when that one is the user's."""
     if ctx.actor.user_id != user or ctx.actor.session_id is None:
-        await queries.sessions.end_all(ctx.db, user)
+        await end_sessions(as_user(ctx, user), user)
         return False
-    await queries.sessions.end_others(ctx.db, user, ctx.actor.session_id)
+    await end_sessions(ctx, user, kept=ctx.actor.session_id)
     return True
 
 

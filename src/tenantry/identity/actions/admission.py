@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.kernel.context import Actor
-from tenantry.kernel.crypto import token_hash
 
 from .. import queries, tokens
 from ..errors import UserBanned, UserDeleted
 from ..events import UserProven
 from ..queries.users import KnownUser
+from .ending import end_presented, end_sessions
 from .sessions import Started, refuse_ended, start_session
 
 STRONG = frozenset({"passkey"})
@@ -27,7 +27,6 @@ class Proof(msgspec.Struct, frozen=True):
     user_id: UUID
     method: str
     account_id: UUID | None = None
-    is_new: bool = False
 
 
 class FactorNeeded(msgspec.Struct, frozen=True):
@@ -51,7 +50,7 @@ async def admit(ctx: Context, proof: Proof, *, old_token: str | None) -> Admissi
     factors = (await queries.factors.of_user(ctx.db, proof.user_id)).asked(ctx.product)
     if factors and proof.method not in STRONG:
         if old_token is not None:
-            await queries.sessions.end_by_hash(ctx.db, token_hash(old_token))
+            await end_presented(ctx, old_token)
         detail: dict[str, Any] = {"method": proof.method, "account": proof.account_id and str(proof.account_id)}
         issued = await tokens.issue(
             ctx, tokens.Purpose.SECOND_FACTOR, str(proof.user_id), user_id=proof.user_id, detail=detail
@@ -64,7 +63,6 @@ async def admit(ctx: Context, proof: Proof, *, old_token: str | None) -> Admissi
         method=proof.method,
         account_id=proof.account_id,
         old_token=old_token,
-        is_new=proof.is_new,
     )
 
 
@@ -102,11 +100,12 @@ async def prove_address(ctx: Context, user: KnownUser) -> None:
     if user.email_verified_at is not None or not await queries.users.prove(ctx.db, user.id):
         return
     await queries.users.disarm(ctx.db, user.id)
-    ended = await queries.sessions.end_all(ctx.db, user.id)
-    await queries.tokens.forget_of_user(ctx.db, user.id)
     acting = as_user(ctx, user.id)
+    ended = await end_sessions(acting, user.id)
+    await queries.tokens.forget_of_user(ctx.db, user.id)
     await audit(acting, "user.proven_late", subject=("user", user.id), detail={"sessions": ended})
-    await acting.emit(UserProven(user.id))
+    was_here = ctx.actor.user_id == user.id and ctx.actor.impersonator_id is None
+    await acting.emit(UserProven(user.id, was_here=was_here))
 
 
 def as_user(ctx: Context, user: UUID) -> Context:

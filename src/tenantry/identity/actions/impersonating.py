@@ -3,7 +3,6 @@
 Its person sees in the list of their sessions that it was, when and why; the audit log has its beginning and its end.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,10 +18,10 @@ from tenantry.kernel.ids import new_token
 from .. import queries
 from ..devices import clipped
 from ..errors import ImpersonationRefused, UserNotFound
-from ..queries.impersonations import Impersonation
 from ..recent import require_recent
 from ..rights import ADMINISTER, stated
 from .admission import hold_caller
+from .ending import note_ended
 
 LASTING = timedelta(minutes=60)
 METHOD = "operator"
@@ -85,12 +84,5 @@ async def end(ctx: Context) -> bool:
         return False
     async with ctx.service() as working:
         acting = replace(working, actor=Actor("user", user_id=operator))
-        await note_ended(acting, await queries.impersonations.end(working.db, session))
+        await note_ended(acting, await queries.impersonations.end(working.db, ctx.user_id, session))
     return True
-
-
-async def note_ended(ctx: Context, ended: Sequence[Impersonation]) -> None:
-    """Audit, in the open unit, that these were ended by the actor."""
-    for one in ended:
-        detail = {"session": str(one.id), "operator": str(one.impersonator_id)}
-        await audit(ctx, "impersonation.ended", subject=("user", one.user_id), detail=detail)

@@ -88,7 +88,7 @@ async def _proof(ctx: Context, token: Token) -> Proof:
             # The user has another address by now.
             raise LinkExpired
         user_id = await register(ctx, token.identifier, name=None, method=METHOD)
-        return Proof(user_id, METHOD, is_new=True)
+        return Proof(user_id, METHOD)
     if token.user_id not in {None, user.id}:
         raise LinkExpired
     await prove_address(ctx, await refuse_closed(ctx, user.id))

@@ -22,7 +22,8 @@ from ..names import clean_name
 from ..providers.profiles import clean_email
 from ..queries.roles import Operator
 from ..rights import ADMINISTER, stated
-from .impersonating import METHOD, note_ended
+from . import ending
+from .impersonating import METHOD
 from .people import ban_user, delete_user, lift_ban, refuse_last_operator
 from .registration import register
 from .ways_in import password_way
@@ -84,15 +85,13 @@ async def end_sessions(ctx: Context, user_id: UUID, *, reason: str, only: UUID |
         if await queries.users.lock(working.db, user_id) is None:
             raise UserNotFound
         if only is not None:
-            await _end_one(working, user_id, only)
+            if not await ending.end_session(working, user_id, only):
+                raise SessionNotFound
             await audit(
                 working, "session.revoked", subject=("user", user_id), reason=why, detail={"session": str(only)}
             )
             return 1
-        # That an operator looked in stays in the person's list: none takes it out of there by signing them out.
-        looks = await queries.impersonations.end_of(working.db, user_id)
-        await note_ended(working, looks)
-        ended = len(looks) + await queries.sessions.end_own(working.db, user_id)
+        ended = await ending.end_sessions(working, user_id)
         detail = {"sessions": ended}
         await audit(working, "session.all_revoked", subject=("user", user_id), reason=why, detail=detail)
     return ended
@@ -133,7 +132,7 @@ async def appoint(
         await _appoint(working, user_id, "ADMIN", why)
         if hashed is not None:
             await queries.passwords.put(working.db, user_id, hashed)
-            await queries.sessions.end_all(working.db, user_id)
+            await ending.end_sessions(working, user_id)
             await queries.tokens.forget_of_user(working.db, user_id)
             await audit(working, "password.set", subject=("user", user_id), reason=why)
         return Appointed(user_id, found.email if found else address, found is None, person.role if person else "USER")
@@ -156,15 +155,6 @@ async def operators(ctx: Context) -> list[Operator]:
         return await queries.roles.operators(reading.db)
 
 
-async def _end_one(ctx: Context, user_id: UUID, session_id: UUID) -> None:
-    looks = await queries.impersonations.end(ctx.db, session_id)
-    await note_ended(ctx, looks)
-    # What was a look stays in its person's list; the rest goes. Another one's is put back: the unit is rolled back.
-    is_theirs = all(one.user_id == user_id for one in looks)
-    if not is_theirs or not (looks or await queries.sessions.end_by_id(ctx.db, user_id, session_id)):
-        raise SessionNotFound
-
-
 async def _hashed(ctx: Context, password: str, *, never: Sequence[str | None]) -> str:
     refuse_weak(password, length_min=password_way(ctx).length_min, never=(*never, ctx.product.name))
     return await ctx.port(PasswordHashing).hash(password)
@@ -184,8 +174,7 @@ async def _appoint(ctx: Context, user_id: UUID, role: str, why: str) -> bool:
         raise UserBanned
     if not await queries.roles.assign(ctx.db, user_id, role):
         raise UserNotFound
-    looks = queries.impersonations.end_by if is_one else queries.impersonations.end_of
-    await note_ended(ctx, await looks(ctx.db, user_id))
+    await ending.note_ended(ctx, await queries.impersonations.end_around(ctx.db, user_id))
     await audit(ctx, "user.role_set", subject=("user", user_id), reason=why, detail={"role": role})
     await ctx.emit(UserRoleChanged(user_id, role))
     return True

@@ -35,7 +35,6 @@ from .ways_in import keep_a_way_in
 METHOD = "passkey"
 PASSKEYS_MAX = 20
 """Of one person."""
-_NONE = UUID(int=0)
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -107,12 +106,11 @@ async def remove_passkey(ctx: Context, passkey: UUID, words: Translator) -> None
     drawn = letters.draw(ctx, texts.removed(ctx, words, found.name), words)
     async with ctx.service() as working:
         user = await hold_caller(working)
-        await refuse_ended(working)
         if not await queries.passkeys.remove(working.db, user.id, passkey):
             raise PasskeyNotFound
         await keep_a_way_in(working, user.id)
         await forget_useless_codes(working, user.id)
-        ended = await queries.sessions.end_others_of(working.db, user.id, ctx.actor.session_id or _NONE, METHOD)
+        ended = await queries.sessions.end_others_of(working.db, user.id, METHOD, kept=ctx.actor.session_id)
         await audit(working, "passkey.removed", subject=("passkey", passkey), detail={"sessions": ended})
         await letters.post(working, user.email, drawn)
 

@@ -17,6 +17,7 @@ from ..limits import count_try, give_tries_back
 from ..queries.passwords import StoredPassword
 from ..recent import require_recent
 from .admission import Admission, Proof, admit, hold_caller, refuse_closed
+from .ending import end_sessions
 from .mailed import Asking
 from .reset import ask_reset
 from .sessions import Started, renew_session
@@ -134,5 +135,5 @@ async def _admitted(
 
 
 async def _end_others(ctx: Context, user: UUID) -> None:
-    await queries.sessions.end_others(ctx.db, user, ctx.actor.session_id or _NOBODY)
+    await end_sessions(ctx, user, kept=ctx.actor.session_id)
     await queries.tokens.forget_of_user(ctx.db, user)

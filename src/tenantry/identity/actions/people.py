@@ -11,7 +11,7 @@ from .. import queries
 from ..errors import LastAdmin, UserNotFound
 from ..events import UserBanLifted, UserDeletion, UserWasBanned
 from ..queries.roles import Operator
-from .impersonating import note_ended
+from .ending import end_sessions
 
 
 async def change_name(ctx: Context, name: str | None) -> None:
@@ -68,6 +68,5 @@ def refuse_last_operator(held: Sequence[Operator], user: UUID) -> None:
 
 
 async def _shut_out(ctx: Context, user: UUID) -> None:
-    await note_ended(ctx, await queries.impersonations.end_by(ctx.db, user))
-    await queries.sessions.end_all(ctx.db, user)
+    await end_sessions(ctx, user)
     await queries.tokens.forget_of_user(ctx.db, user)

@@ -17,6 +17,7 @@ from ..queries.tokens import Token
 from ..queries.users import KnownUser
 from ..tokens import Purpose
 from .admission import as_user, prove_address, refuse_closed
+from .ending import end_sessions
 from .mailed import (
     Asking,
     KeyShown,
@@ -85,9 +86,10 @@ async def reset_password(ctx: Context, shown: KeyShown, password: str, words: Tr
         user = await refuse_closed(working, (await _whose(working, token)).id)
         await prove_address(working, user)
         await queries.passwords.put(working.db, user.id, hashed)
-        ended = await queries.sessions.end_all(working.db, user.id)
+        acting = as_user(working, user.id)
+        ended = await end_sessions(acting, user.id)
         await queries.tokens.forget_of_user(working.db, user.id)
-        await audit(as_user(working, user.id), "password.reset", subject=("user", user.id), detail={"sessions": ended})
+        await audit(acting, "password.reset", subject=("user", user.id), detail={"sessions": ended})
         await letters.post(working, user.email, drawn)
     await give_tries_back(ctx, tried)
     return Done(user.id, token.detail["return_to"])

@@ -18,8 +18,7 @@ from tenantry.kernel.retention import forget
 from .. import queries
 from ..devices import clipped
 from ..errors import ClosedToOperators, SessionNotFound
-
-_NONE = UUID(int=0)
+from .ending import end_presented, end_session, end_sessions
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -28,7 +27,6 @@ class Started(msgspec.Struct, frozen=True):
     user_id: UUID
     session_id: UUID
     token: str
-    is_new_user: bool = False
 
 
 async def start_session(
@@ -38,7 +36,6 @@ async def start_session(
     method: str,
     old_token: str | None,
     account_id: UUID | None = None,
-    is_new: bool = False,
 ) -> Started:
     """Start a session in the open unit on the service login; the one of `old_token` ends (no fixation).
 
@@ -47,7 +44,7 @@ async def start_session(
     session_id, token = new_id(), new_token("sess")
     acting = replace(ctx, actor=Actor("user", user_id=user, session_id=session_id))
     if old_token is not None:
-        await queries.sessions.end_by_hash(ctx.db, token_hash(old_token))
+        await end_presented(ctx, old_token)
     await queries.sessions.add(
         ctx.db,
         id=session_id,
@@ -60,7 +57,7 @@ async def start_session(
         seconds=int(ctx.product.session_lifetime.total_seconds()),
     )
     await audit(acting, "session.started", subject=("session", session_id), detail={"method": method})
-    return Started(user, session_id, token, is_new)
+    return Started(user, session_id, token)
 
 
 async def renew_session(ctx: Context, *, proven: bool) -> Started:
@@ -96,30 +93,33 @@ async def sign_out(ctx: Context, token: str | None) -> None:
     if token is None:
         return
     async with ctx.service() as working:
-        ended = await queries.sessions.end_by_hash(working.db, token_hash(token))
+        ended = await end_presented(working, token)
         if ended is not None:
             person = replace(working, actor=Actor("user", user_id=ended.user_id, session_id=ended.id))
             await audit(person, "session.ended", subject=("session", ended.id))
 
 
 async def revoke_session(ctx: Context, session: UUID) -> None:
-    """End one of the caller's own sessions, the current one included. Raises `SessionNotFound`, also for others'."""
-    if not await queries.sessions.end_by_id(ctx.db, ctx.user_id, session):
+    """End one of the caller's own sessions, the current one included, or an operator's look through their eyes.
+
+    In the open unit on the service login. Raises `SessionNotFound`, also for others'.
+    """
+    if not await end_session(ctx, ctx.user_id, session):
         raise SessionNotFound
     await audit(ctx, "session.revoked", subject=("session", session))
 
 
 async def revoke_other_sessions(ctx: Context) -> int:
-    """End all of the caller's sessions but the one that asks; answers how many there were."""
-    ended = await queries.sessions.end_others(ctx.db, ctx.user_id, ctx.actor.session_id or _NONE)
+    """The same for all of them but the one that asks; answers how many there were."""
+    ended = await end_sessions(ctx, ctx.user_id, kept=ctx.actor.session_id)
     if ended:
         await audit(ctx, "session.others_revoked", subject=("user", ctx.user_id), detail={"sessions": ended})
     return ended
 
 
 async def revoke_all_sessions(ctx: Context) -> int:
-    """End all of the caller's sessions, the one that asks included; answers how many there were."""
-    ended = await queries.sessions.end_all(ctx.db, ctx.user_id)
+    """The same for all of them, the one that asks included; answers how many there were."""
+    ended = await end_sessions(ctx, ctx.user_id)
     await audit(ctx, "session.all_revoked", subject=("user", ctx.user_id), detail={"sessions": ended})
     return ended
 

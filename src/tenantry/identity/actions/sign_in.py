@@ -63,7 +63,7 @@ async def _of_address(ctx: Context, provider: str, profile: ExternalProfile) -> 
     found = await queries.users.of_email(ctx.db, profile.email)
     if found is None:
         user_id = await register(ctx, profile.email, name=profile.name, image=profile.image, method=provider)
-        return Proof(user_id, provider, await add_account(ctx, user_id, provider, profile), is_new=True)
+        return Proof(user_id, provider, await add_account(ctx, user_id, provider, profile))
     # It may be this very person, registered between our two look-ups by a sign-in at the same moment.
     if proof := await _known(ctx, provider, profile):
         return proof

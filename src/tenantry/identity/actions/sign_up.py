@@ -136,7 +136,7 @@ async def _signed_up(ctx: Context, shown: KeyShown, hashed: str | None, old_toke
         if hashed:
             await queries.passwords.put(working.db, user_id, hashed)
         # Other sign-ups of the address keep their tokens: each of two at once would wait for the other's.
-        admission = await admit(working, Proof(user_id, method, is_new=True), old_token=old_token)
+        admission = await admit(working, Proof(user_id, method), old_token=old_token)
         return Entered(admission, token.detail["return_to"])
 
 

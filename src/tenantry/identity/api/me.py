@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from tenantry.kernel import Context, Read, Write, problems
+from tenantry.kernel import Context, Read, Service, problems
 from tenantry.kernel.problems import Invalid, Unauthenticated
 from tenantry.web import CrossSiteRefused
 
@@ -75,7 +75,7 @@ async def list_sessions(
     status_code=204,
     responses=problems(CrossSiteRefused, Invalid, SessionNotFound, Unauthenticated),
 )
-async def revoke_session(session_id: UUID, request: Request, ctx: Write) -> Response:
+async def revoke_session(session_id: UUID, request: Request, ctx: Service) -> Response:
     """End one of the user's sessions, also the current one."""
     await sessions.revoke_session(ctx, session_id)
     return _ended(request, ctx, is_own=session_id == ctx.actor.session_id)
@@ -84,7 +84,7 @@ async def revoke_session(session_id: UUID, request: Request, ctx: Write) -> Resp
 @router.delete("/sessions", status_code=204, responses=problems(CrossSiteRefused, Invalid, Unauthenticated))
 async def revoke_sessions(
     request: Request,
-    ctx: Write,
+    ctx: Service,
     *,
     current: Annotated[bool, Query(description="Also the session that asks.")] = False,
 ) -> Response:

@@ -12,12 +12,22 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import bcrypt
+from argon2 import extract_parameters
+from argon2.exceptions import InvalidHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 BCRYPT_BYTES_MAX = 72
 """bcrypt never looked at more; libraries cut the rest off, so who has a longer password got in with all of it."""
-_MEMORY_MAX = 128 * 1024 * 1024
+# A hash says itself what comparing it costs. What asks for more than about five seconds, or for this memory, opens
+# nothing: one such row would keep a thread busy for days.
+_MEMORY_MAX = 256 * 1024 * 1024
 _ROUNDS_MAX = 10_000_000
+_BCRYPT_COST_MAX = 16
+_SCRYPT_STEPS_MAX = 16 * 1024 * 1024
+_SCRYPT_SET_UP = 16
+_ARGON2_KIB_MAX = 4 * 1024 * 1024
+_HASH_BYTES_MIN = 16
+"""What is shorter was cut off, and more than one password would fit it."""
 
 
 class _Imported:
@@ -55,7 +65,7 @@ class Bcrypt(_Imported):
     pattern = re.compile(r"(?:bcrypt\$)?(?P<hash>\$2[aby]\$\d{2}\$[A-Za-z0-9./]{53})")
 
     def _matches(self, password: bytes, found: re.Match[str]) -> bool:
-        return bcrypt.checkpw(password[:BCRYPT_BYTES_MAX], found["hash"].encode())
+        return _bcrypt(password[:BCRYPT_BYTES_MAX], found["hash"])
 
 
 class DjangoBcryptSha256(_Imported):
@@ -64,7 +74,7 @@ class DjangoBcryptSha256(_Imported):
     pattern = re.compile(r"bcrypt_sha256\$(?P<hash>\$2[aby]\$\d{2}\$[A-Za-z0-9./]{53})")
 
     def _matches(self, password: bytes, found: re.Match[str]) -> bool:
-        return bcrypt.checkpw(hashlib.sha256(password).hexdigest().encode(), found["hash"].encode())
+        return _bcrypt(hashlib.sha256(password).hexdigest().encode(), found["hash"])
 
 
 class DjangoPbkdf2(_Imported):
@@ -92,6 +102,8 @@ class DjangoScrypt(_Imported):
     def _matches(self, password: bytes, found: re.Match[str]) -> bool:
         wanted = base64.b64decode(found["hash"], validate=True)
         cost = {"n": int(found["n"]), "r": int(found["r"]), "p": int(found["p"])}
+        if (cost["n"] + _SCRYPT_SET_UP) * cost["r"] * cost["p"] > _SCRYPT_STEPS_MAX or len(wanted) < _HASH_BYTES_MIN:
+            return False
         made = hashlib.scrypt(password, salt=found["salt"].encode(), maxmem=_MEMORY_MAX, dklen=len(wanted), **cost)
         return hmac.compare_digest(made, wanted)
 
@@ -106,18 +118,41 @@ class BetterAuthScrypt(_Imported):
         return hmac.compare_digest(made, bytes.fromhex(found["hash"]))
 
 
+class Argon2(Argon2Hasher):
+    """argon2 in its usual form, `$argon2id$...`: ours, and that of fastapi-users."""
+
+    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002
+        try:
+            cost = extract_parameters(_text(hash))
+        except InvalidHashError:
+            return False
+        if cost.memory_cost * 1024 > _MEMORY_MAX or cost.memory_cost * cost.time_cost > _ARGON2_KIB_MAX:
+            return False
+        return cost.hash_len >= _HASH_BYTES_MIN and super().verify(password, hash)
+
+    def check_needs_rehash(self, hash: str | bytes) -> bool:  # noqa: A002
+        try:
+            return super().check_needs_rehash(hash)
+        except InvalidHashError:
+            return True
+
+
 class DjangoArgon2(_Imported):
     """Django's `argon2$` in front of the usual form."""
 
     pattern = re.compile(r"argon2(?P<hash>\$argon2(?:id|i|d)\$.{10,400})")
 
     def _matches(self, password: bytes, found: re.Match[str]) -> bool:
-        return Argon2Hasher.identify(found["hash"]) and Argon2Hasher().verify(password, found["hash"])
+        return Argon2.identify(found["hash"]) and Argon2().verify(password, found["hash"])
 
 
 IMPORTED: tuple[Callable[[], _Imported], ...] = (
     Bcrypt, DjangoPbkdf2, DjangoArgon2, DjangoBcryptSha256, DjangoScrypt, BetterAuthScrypt,
 )  # fmt: skip
+
+
+def _bcrypt(password: bytes, hashed: str) -> bool:
+    return int(hashed[4:6]) <= _BCRYPT_COST_MAX and bcrypt.checkpw(password, hashed.encode())
 
 
 def _text(value: str | bytes) -> str:

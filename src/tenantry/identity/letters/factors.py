@@ -50,6 +50,17 @@ def code_used(ctx: Context, words: Translator, left: int) -> Letter:
     return told(ctx, words, ABOUT, words("A recovery code was used"), said, rest, *more)
 
 
+def forgotten(ctx: Context, words: Translator) -> Letter:
+    """The people who run the product have taken all second factors away."""
+    name = ctx.product.name
+    said = words(
+        "The people who run %(product)s did that for who told them that they are lost. Signing in asks for no second "
+        "proof any more, and every browser was signed out.",
+        product=name,
+    )
+    return told(ctx, words, ABOUT, words("Your second factors were removed"), said)
+
+
 def guessed(ctx: Context, words: Translator, origin: str) -> Letter:
     """Many wrong codes were entered, by somebody who got so far that they were asked for one."""
     name = ctx.product.name

@@ -18,6 +18,7 @@ from ..errors import AddressUnchanged
 from ..providers.profiles import clean_email
 from ..recent import confirm_first
 from ..tokens import Purpose
+from .failing import told
 from .verify import Form as Sent
 from .verify import MailedFlow
 
@@ -45,7 +46,7 @@ async def change_email(request: Request, ctx: SignedIn, email: Annotated[str, Fo
     try:
         await actions.ask_address_change(ctx, wanted, _)
     except (AddressUnchanged, TooManyAttempts) as refused:
-        return await _form(request, ctx.reading(), typed=email, error=_(refused.title), problem=refused)
+        return await _form(request, ctx.reading(), typed=email, error=told(request, refused), problem=refused)
     return RedirectResponse("/settings?done=email#email", status_code=303)
 
 

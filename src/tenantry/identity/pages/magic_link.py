@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from tenantry.kernel import Context, Open, Problem
+from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.web import gettext, page, safe_return_path
 
 from .. import cookies
@@ -15,7 +16,7 @@ from ..asked import Asked
 from ..doors import asking_of, from_our_pages
 from ..providers.profiles import clean_email
 from ..tokens import Purpose
-from .failing import failed
+from .failing import failed, told
 from .mailed import challenge_here, enter_by_code, go_in, show_sent, to_sent
 from .sign_in_page import sign_in_page
 from .verify import Form as Sent
@@ -37,6 +38,8 @@ async def ask_for_link(
         return sign_in_page(request, ctx, back, email=email, errors={"email": error})
     try:
         challenge = await actions.ask_for_link(ctx, asking_of(request, ctx, wanted, back))
+    except TooManyAttempts as problem:
+        return sign_in_page(request, ctx, back, email=email, errors={"email": told(request, problem)}, problem=problem)
     except Problem as problem:
         return failed(request, problem, back)
     return to_sent(ctx, Asked(Purpose.SIGN_IN, challenge, wanted, back))

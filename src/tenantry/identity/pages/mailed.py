@@ -8,13 +8,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Problem
 from tenantry.kernel.attempts import TooManyAttempts
-from tenantry.web import gettext, page
+from tenantry.web import page
 
 from .. import cookies
 from ..actions.mailed import Entered, KeyShown
 from ..asked import Asked, drop_asked, keep_asked, read_asked
 from ..errors import CodeWrong
 from ..tokens import Purpose
+from .failing import told
 from .letting_in import let_in
 from .verify import Form
 
@@ -77,6 +78,6 @@ def go_in(request: Request, ctx: Context, entered: Entered) -> Response:
 
 
 def _code_refused(request: Request, ctx: Context, asked: Asked, problem: Problem) -> Response:
-    response = sent_page(request, ctx, asked, error=gettext(request)(problem.title), status=problem.status)
+    response = sent_page(request, ctx, asked, error=told(request, problem), status=problem.status)
     response.headers.update(problem.headers)
     return response

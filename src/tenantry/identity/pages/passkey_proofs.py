@@ -17,7 +17,7 @@ from ..doors import from_our_pages
 from ..errors import OtherProofNeeded, PasskeyExpired, PasskeyRefused, PasskeyUnknown
 from ..known_device import knows
 from .confirm import confirm_page
-from .failing import failed
+from .failing import failed, told
 from .letting_in import let_in
 from .passkey_forms import Text, brought
 from .second_factor import factor_page, half_ended
@@ -39,7 +39,9 @@ async def sign_in_with_passkey(
     try:
         admission = await passkeys.sign_in_with_passkey(ctx, brought(challenge, credential), old_token=old_token)
     except _WRONG as problem:
-        return sign_in_page(request, ctx, back, errors={"passkey": gettext(request)(problem.title)})
+        return sign_in_page(request, ctx, back, errors={"passkey": told(request, problem)})
+    except TooManyAttempts as problem:
+        return sign_in_page(request, ctx, back, errors={"passkey": told(request, problem)}, problem=problem)
     except Problem as problem:
         return failed(request, problem, back)
     return let_in(request, ctx, admission, back)

@@ -21,7 +21,7 @@ from ..hashing import HashingBusy, PasswordWeak
 from ..providers.profiles import clean_email
 from ..recent import confirm_first
 from ..tokens import Purpose
-from .failing import failed
+from .failing import failed, told
 from .letting_in import let_in
 from .mailed import to_sent
 from .sign_in_page import sign_in_page
@@ -78,7 +78,7 @@ async def change_password(request: Request, ctx: SignedIn, password: Annotated[s
     except PasswordWeak as weak:
         return await _form(request, ctx, error=weak.told(_), problem=weak)
     except (HashingBusy, TooManyAttempts) as refused:
-        return await _form(request, ctx, error=_(refused.title), problem=refused)
+        return await _form(request, ctx, error=told(request, refused), problem=refused)
     response = RedirectResponse("/settings?done=password#password", status_code=303)
     cookies.keep_session(response, started.token, ctx=ctx)
     return response

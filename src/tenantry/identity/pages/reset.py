@@ -20,7 +20,7 @@ from ..errors import CodeWrong
 from ..hashing import HashingBusy, PasswordWeak
 from ..providers.profiles import clean_email
 from ..tokens import Purpose
-from .failing import failed
+from .failing import failed, told
 from .mailed import to_sent
 from .verify import Form as Sent
 from .verify import MailedFlow
@@ -48,7 +48,7 @@ async def ask_reset(
     try:
         challenge = await actions.ask_reset(ctx, asking_of(request, ctx, wanted, back))
     except TooManyAttempts as problem:
-        return _asking(request, ctx, back, email=email, error=_(problem.title), problem=problem)
+        return _asking(request, ctx, back, email=email, error=told(request, problem), problem=problem)
     return to_sent(ctx, Asked(Purpose.RESET, challenge, wanted, back))
 
 
@@ -85,8 +85,7 @@ async def _use_code(request: Request, ctx: Context, asked: Asked, form: Sent) ->
     except PasswordWeak as weak:
         return _sent(request, ctx, asked, field="password", error=weak.told(gettext(request)), problem=weak)
     except (CodeWrong, TooManyAttempts, HashingBusy) as problem:
-        error = gettext(request)(problem.title)
-        return _sent(request, ctx, asked, field="code", error=error, problem=problem)
+        return _sent(request, ctx, asked, field="code", error=told(request, problem), problem=problem)
 
 
 async def _show_link(request: Request, ctx: Context, token: str) -> Response:
@@ -100,7 +99,7 @@ async def _use_link(request: Request, ctx: Context, form: Sent) -> Response:
     except PasswordWeak as weak:
         return await _linked(request, ctx, token, error=weak.told(gettext(request)), problem=weak)
     except (HashingBusy, TooManyAttempts) as refused:
-        return await _linked(request, ctx, token, error=gettext(request)(refused.title), problem=refused)
+        return await _linked(request, ctx, token, error=told(request, refused), problem=refused)
 
 
 FLOWS = {Purpose.RESET: MailedFlow(_show_link, _use_link, _show_sent, _use_code)}

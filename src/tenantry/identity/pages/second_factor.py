@@ -15,7 +15,7 @@ from ..actions.second_factor import Half, find_half, pass_second_factor
 from ..doors import from_our_pages
 from ..errors import CodeWrong
 from ..known_device import knows
-from .failing import failed
+from .failing import failed, told
 from .letting_in import let_in
 
 router = APIRouter(include_in_schema=False)
@@ -73,7 +73,7 @@ def sentence(request: Request, problem: Problem, kind: str) -> str:
         return _("This code is not right, or was used before. Take the one that the app shows now.")
     if isinstance(problem, CodeWrong) and kind == "recovery_code":
         return _("This code is not right, or was used before.")
-    return _(problem.title)
+    return told(request, problem)
 
 
 def factor_page(request: Request, half: Half, back: str, *, problem: Problem | None = None, kind: str = "") -> Response:

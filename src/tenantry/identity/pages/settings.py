@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from tenantry.kernel import Context, Write
+from tenantry.kernel import Context, Service
 from tenantry.kernel.module import Panel
 
 from .. import cookies, queries
@@ -35,21 +35,21 @@ class ShownSession(NamedTuple):
 
 
 @router.post("/settings/sessions/revoke-others")
-async def end_other_sessions(ctx: Write) -> Response:
+async def end_other_sessions(ctx: Service) -> Response:
     """Sign out everywhere else."""
     await sessions.revoke_other_sessions(ctx)
     return _back("sessions")
 
 
 @router.post("/settings/sessions/revoke-all")
-async def end_all_sessions(request: Request, ctx: Write) -> Response:
+async def end_all_sessions(request: Request, ctx: Service) -> Response:
     """Sign out everywhere, here too."""
     await sessions.revoke_all_sessions(ctx)
     return _out(request, ctx)
 
 
 @router.post("/settings/sessions/{session_id}/revoke")
-async def end_session(request: Request, ctx: Write, session_id: UUID) -> Response:
+async def end_session(request: Request, ctx: Service, session_id: UUID) -> Response:
     """Sign one browser out."""
     await sessions.revoke_session(ctx, session_id)
     return _out(request, ctx) if session_id == ctx.actor.session_id else _back("sessions")
@@ -89,6 +89,6 @@ def _back(done: str) -> Response:
 
 
 def _out(request: Request, ctx: Context) -> Response:
-    response = RedirectResponse("/signin", status_code=303)
+    response = RedirectResponse("/signin?done=signed-out", status_code=303)
     cookies.drop_session(response, request, ctx.settings)
     return response

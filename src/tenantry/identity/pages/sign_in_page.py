@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -9,11 +10,12 @@ from fastapi.responses import Response
 
 from tenantry.kernel import Context, Problem
 from tenantry.product import MagicLink, Passkey, Password
-from tenantry.web import gettext, page, safe_return_path
+from tenantry.web import page, safe_return_path
 
 from ..actions.sign_up import sign_up_of
 from ..providers.base import SignInProviders
 from ..providers.building import missing_settings
+from .failing import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +39,45 @@ def sign_in_page(
 ) -> Response:
     """The ways in of this product. `errors`, in the reader's language, are told beside the fields of that name.
 
-    The fields are `email` and `password`. A `problem` is told beside the password, or the address where there is none.
+    The fields are `email` and `password`, and `passkey`. A `problem` without any is told beside the password, or the
+    address where there is none.
     """
     back = safe_return_path(return_to)
     query = urlencode({"return_to": back})
     has_password = ctx.product.way_in(Password) is not None
-    told = dict(errors or {})
-    if problem is not None:
-        told["password" if has_password else "email"] = gettext(request)(problem.title)
+    shown = dict(errors or {})
+    if problem is not None and not shown:
+        shown["password" if has_password else "email"] = told(request, problem)
     response = page(
         request,
         "identity/signin.html",
-        status=problem.status if problem else 422 if told else 200,
-        ways=_ways(ctx, query),
-        unavailable=_unavailable(ctx),
+        status=problem.status if problem else 422 if shown else 200,
+        **_offered(ctx, query),
         has_password=has_password,
-        has_link=ctx.product.way_in(MagicLink) is not None,
-        has_passkey=ctx.product.way_in(Passkey) is not None,
         sign_up=f"/signup?{query}" if sign_up_of(ctx.product) else "",
         reset=f"/auth/reset?{query}",
         return_to=back,
         email=email,
-        errors=told,
+        errors=shown,
         done=request.query_params.get("done", ""),
         # Not the address of a form: the switches in the footer lead back here.
         here=f"/signin?{query}",
     )
-    response.headers.update({**(problem.headers if problem else {}), **({"Cache-Control": "no-store"} if told else {})})
+    response.headers.update(problem.headers if problem else {})
+    if shown:
+        response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _offered(ctx: Context, query: str) -> dict[str, Any]:
+    ways, link = _ways(ctx, query), ctx.product.way_in(MagicLink)
+    return {
+        "ways": ways,
+        "unavailable": _unavailable(ctx),
+        "has_link": link is not None,
+        "makes_accounts": bool(ways) or (link is not None and link.sign_up),
+        "has_passkey": ctx.product.way_in(Passkey) is not None,
+    }
 
 
 def _ways(ctx: Context, query: str) -> list[Way]:

@@ -1,11 +1,13 @@
 """Signing up by mail: the form, and what the mailed link shows."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tenantry.kernel import Context, Open, Problem
+from tenantry.kernel.attempts import TooManyAttempts
 from tenantry.web import gettext, page, safe_return_path
 
 from .. import cookies
@@ -15,11 +17,11 @@ from ..actions.sign_up import Chosen, Finish, sign_up_of
 from ..asked import Asked
 from ..doors import asking_of, from_our_pages
 from ..errors import ProviderUnknown, SignUpPasswordNeeded, SignUpPasswordWrong
-from ..hashing import PasswordWeak
+from ..hashing import HashingBusy, PasswordWeak
 from ..names import person_name
 from ..providers.profiles import clean_email
 from ..tokens import Purpose
-from .failing import failed
+from .failing import failed, told
 from .mailed import challenge_here, enter_by_code, go_in, show_sent, to_sent
 from .verify import Form as Sent
 from .verify import MailedFlow
@@ -55,6 +57,9 @@ async def sign_up(
         if wanted is None or errors:
             return _form(request, ctx, back, email=email, name=name, errors=errors)
         challenge = await actions.ask_to_sign_up(ctx, asking_of(request, ctx, wanted, back), chosen)
+    except (HashingBusy, TooManyAttempts) as refused:
+        errors = {"email": told(request, refused)}
+        return _form(request, ctx, back, problem=refused, email=email, name=name, errors=errors)
     except Problem as problem:
         return failed(request, problem, back)
     return to_sent(ctx, Asked(Purpose.SIGN_UP, challenge, wanted, back))
@@ -76,12 +81,19 @@ def _chosen(request: Request, ctx: Context, typed: tuple[str, str, str], errors:
     return chosen
 
 
-def _form(request: Request, ctx: Context, back: str, **typed: Any) -> Response:
+def _form(request: Request, ctx: Context, back: str, *, problem: Problem | None = None, **typed: Any) -> Response:
     values = {"email": "", "name": "", "errors": {}, **typed}
-    status = 422 if values["errors"] else 200
-    return page(
-        request, "identity/sign_up.html", status=status, offer=sign_up_of(ctx.product), return_to=back, **values
+    response = page(
+        request,
+        "identity/sign_up.html",
+        status=problem.status if problem else 422 if values["errors"] else 200,
+        offer=sign_up_of(ctx.product),
+        return_to=back,
+        here="/signup?" + urlencode({"return_to": back}),
+        **values,
     )
+    response.headers.update(problem.headers if problem else {})
+    return response
 
 
 async def _show_link(request: Request, ctx: Context, token: str) -> Response:
@@ -89,14 +101,19 @@ async def _show_link(request: Request, ctx: Context, token: str) -> Response:
 
 
 async def _link_page(
-    request: Request, ctx: Context, token: str, *, errors: dict[str, str] | None = None, status: int = 200
+    request: Request,
+    ctx: Context,
+    token: str,
+    *,
+    errors: dict[str, str] | None = None,
+    problem: Problem | None = None,
 ) -> Response:
     found = await read_mailed(ctx, Purpose.SIGN_UP, token)
     challenge, offer = challenge_here(request, ctx, Purpose.SIGN_UP), sign_up_of(ctx.product)
     response = page(
         request,
         "identity/mailed/sign_up.html",
-        status=status,
+        status=problem.status if problem else 200,
         token=token,
         address=found.identifier,
         asked_from=None if challenge == found.id else asked_from(found),
@@ -105,7 +122,7 @@ async def _link_page(
         errors=errors or {},
         other=ctx.actor.email,
     )
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.update({**(problem.headers if problem else {}), "Cache-Control": "no-store"})
     return response
 
 
@@ -117,9 +134,12 @@ async def _use_link(request: Request, ctx: Context, form: Sent) -> Response:
     try:
         entered = await actions.sign_up_by_mail(ctx, KeyShown(token), finish, old_token=old_token)
     except PasswordWeak as weak:
-        return await _link_page(request, ctx, token, errors={"new_password": weak.told(_)}, status=422)
+        return await _link_page(request, ctx, token, errors={"new_password": weak.told(_)}, problem=weak)
     except (SignUpPasswordNeeded, SignUpPasswordWrong) as wrong:
-        return await _link_page(request, ctx, token, errors={"password": _(wrong.title)}, status=422)
+        return await _link_page(request, ctx, token, errors={"password": _(wrong.title)}, problem=wrong)
+    except (HashingBusy, TooManyAttempts) as refused:
+        field = "new_password" if finish.new_password else "password"
+        return await _link_page(request, ctx, token, errors={field: told(request, refused)}, problem=refused)
     return go_in(request, ctx, entered)
 
 

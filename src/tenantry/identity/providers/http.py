@@ -23,6 +23,7 @@ _OAUTH = f"{__package__}.oauth"
 
 # What GitHub answers for a token that it does not know, or no longer.
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+_UNREADABLE = (ValueError, TypeError, ArithmeticError, LookupError, AssertionError, RecursionError)
 # RFC 6749 5.2, and GitHub's own words for the same.
 _CODE_ERRORS = frozenset({"invalid_grant", "bad_verification_code"})
 _REFRESH_ERRORS = frozenset({"invalid_grant", "bad_refresh_token"})
@@ -167,6 +168,6 @@ class ProviderHttp:
             if status >= 500 or status == 429:
                 raise ProviderUnreachable(internal=internal) from error
             raise ProviderAnswerInvalid(internal=internal) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, TypeError, RecursionError) as error:
-            # What a provider sends may be anything: no JSON, another type, nested without end.
+        except (httpx2.HTTPError, httpx2.InvalidURL, *_UNREADABLE) as error:
+            # What a provider sends may be anything: no JSON, another type, nested without end, a time without end.
             raise ProviderAnswerInvalid(internal=f"{self._provider}: {what}: {type(error).__name__}") from error

@@ -118,13 +118,14 @@ class OpenIDProvider:
         # Core 5.3.2: an answer about somebody else must not be used.
         if not isinstance(told, dict) or told.get("sub") != claims["sub"]:
             raise ProviderAnswerInvalid(internal=f"{self.name}: userinfo is about somebody else")
-        return {**told, **claims}
+        # Whether an address is proven is said by who says the address.
+        return {**told, **claims, "email_verified": told.get("email_verified")}
 
     async def _discovered(self) -> Discovery:
         document = await self._http.document(f"{self._issuer}/.well-known/openid-configuration")
         try:
             found = msgspec.convert(document, Discovery)
-        except msgspec.ValidationError as error:
+        except ValueError as error:  # msgspec's are some; another is a lone surrogate, which it cannot name.
             raise ProviderAnswerInvalid(internal=f"{self.name}: discovery: {error}") from error
         # Settings are kept without a slash at the end, which some issuers have; both name the same document.
         if found.issuer not in (self._issuer, f"{self._issuer}/"):
@@ -136,7 +137,11 @@ class OpenIDProvider:
 
     def _refuse_plain(self, url: str | None) -> None:
         """An issuer reached by https keeps to it."""
-        if url is not None and urlsplit(url).scheme not in ("https", urlsplit(self._issuer).scheme):
+        try:
+            is_fine = url is None or urlsplit(url).scheme in ("https", urlsplit(self._issuer).scheme)
+        except ValueError:
+            is_fine = False
+        if not is_fine:
             raise ProviderAnswerInvalid(internal=f"{self.name}: discovery names an address that is not https")
 
     async def _published_keys(self) -> Any:

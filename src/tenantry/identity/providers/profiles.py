@@ -19,8 +19,6 @@ TOKEN_CHARACTERS_MAX = 16 * 1024
 WORDS_CHARACTERS_MAX = 2000
 LIFETIME_MAX = timedelta(days=3650)
 
-_UPPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
 
 def external_profile(
     issuer: str, claims: Mapping[str, Any], *, protocol: Literal["oauth", "oidc"] = "oidc"
@@ -65,8 +63,10 @@ def granted_tokens(answer: Mapping[str, Any], now: datetime) -> Granted:
 def clean_email(email: Any) -> str | None:
     """A valid address in the form we store, None for anything else.
 
-    Letters A to Z become small. Other letters are left alone, and a mailbox that Unicode would normalise is refused:
-    the Kelvin sign U+212A would become a "k", and with it somebody else's address.
+    All letters become small here, for the databases do not agree which are: SQLite knows A to Z, PostgreSQL what its
+    locale says. Refused is a mailbox that Unicode would normalise, or in which a letter would become one of A to Z: the
+    Kelvin sign U+212A a "k", U+0130 an "i", and with it somebody else's address. So is one that a mail program may read
+    as an encoded word (RFC 2047): `=?utf-8?q?ada?=@example.com` is Ada's mailbox to many.
     """
     if not isinstance(email, str) or len(email) > EMAIL_CHARACTERS_MAX:
         return None
@@ -74,9 +74,14 @@ def clean_email(email: Any) -> str | None:
         valid = validate_email(email, check_deliverability=False)
     except EmailNotValidError:
         return None
-    if valid.local_part != email.rpartition("@")[0] or len(valid.normalized) > EMAIL_CHARACTERS_MAX:
+    mailbox, address = valid.local_part, valid.normalized.lower()
+    if mailbox != email.rpartition("@")[0] or "=?" in mailbox or _becomes_plain(mailbox):
         return None
-    return valid.normalized.translate(_UPPER)
+    return address if len(address) <= EMAIL_CHARACTERS_MAX else None
+
+
+def _becomes_plain(text: str) -> bool:
+    return any(not letter.isascii() and any(map(str.isascii, letter.lower())) for letter in text)
 
 
 def _image(image: object) -> str | None:

@@ -11,7 +11,7 @@ from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import UtcDateTime, Whole
 from tenantry.kernel.sql import now, plus
 
-from ..models import Accounts, Sessions, Users
+from ..models import Accounts, Sessions, Users, is_banned_now
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -107,7 +107,7 @@ _tokens = statement(
         Accounts.user_id == param("user"),
         Accounts.provider == param("provider"),
         Users.deleted_at.is_(None),
-        or_(Users.banned_at.is_(None), Users.ban_ends_at <= now()),
+        ~is_banned_now(),
     )
     .order_by(Accounts.last_used_at.desc(), Accounts.id.desc())
     .limit(1),

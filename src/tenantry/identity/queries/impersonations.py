@@ -5,14 +5,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import and_, case, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from tenantry.kernel.database import Unit, param, statement
-from tenantry.kernel.database.types import Id, Whole
+from tenantry.kernel.database.types import Bytes, Id, Whole
 from tenantry.kernel.sql import now, plus
 
 from ..models import Sessions, Users, role_now
+from .sessions import NONE
 
 
 class Impersonation(msgspec.Struct, frozen=True):
@@ -58,12 +59,18 @@ _ended = update(Sessions).values(
     expires_at=case((now() > _a_moment_later, now()), else_=_a_moment_later),
 )
 _ENDED = (Sessions.id, Sessions.user_id, Sessions.impersonator_id)
-_end, _end_by, _end_of = (
-    statement(_ended.where(_still_open, which).returning(*_ENDED), Impersonation)
+_through_theirs, _by_them = Sessions.user_id == param("user"), Sessions.impersonator_id == param("user")
+_begun_in = Sessions.impersonator_session_id
+_presented = Sessions.token_hash == param("hash", Bytes())
+_end, _end_around, _end_by_hash = (
+    statement(_ended.where(_still_open, or_(*which)).returning(*_ENDED), Impersonation)
     for which in (
-        Sessions.id == param("session"),
-        Sessions.impersonator_id == param("operator"),
-        Sessions.user_id == param("user"),
+        (
+            and_(_through_theirs, Sessions.id == param("session")),
+            and_(_by_them, _begun_in == param("session")),
+        ),
+        (_through_theirs, and_(_by_them, _begun_in != param("kept"))),
+        (_presented, _begun_in == select(_own.id).where(_own.token_hash == param("hash", Bytes())).scalar_subquery()),
     )
 )
 # Whoever looks through another's eyes is signed in themselves and may still do so; asked at every request, so that what
@@ -90,19 +97,22 @@ async def begin(db: Unit, *, seconds: int, **given: Any) -> datetime:
     return found
 
 
-async def end(db: Unit, session: UUID) -> list[Impersonation]:
-    """End the one of that id: its row stays, and opens nothing any more."""
-    return await db.rows(_end, session=session, moment=1)
+async def end(db: Unit, user: UUID, session: UUID) -> list[Impersonation]:
+    """End the look of that id through a user's eyes, and those that a user began in their own session of that id.
+
+    Their rows stay, and open nothing any more.
+    """
+    return await db.rows(_end, user=user, session=session, moment=1)
 
 
-async def end_by(db: Unit, operator: UUID) -> list[Impersonation]:
-    """The same for all of an operator's."""
-    return await db.rows(_end_by, operator=operator, moment=1)
+async def end_around(db: Unit, user: UUID, *, kept: UUID | None = None) -> list[Impersonation]:
+    """The same for all through a user's eyes, and all of a user's own, but those begun in the session `kept`."""
+    return await db.rows(_end_around, user=user, kept=kept or NONE, moment=1)
 
 
-async def end_of(db: Unit, user: UUID) -> list[Impersonation]:
-    """The same for all that look through one person's eyes."""
-    return await db.rows(_end_of, user=user, moment=1)
+async def end_by_hash(db: Unit, token_hash: bytes) -> list[Impersonation]:
+    """The same for the look of a token, or for those that were begun in the session of a token."""
+    return await db.rows(_end_by_hash, hash=token_hash, moment=1)
 
 
 async def operator(db: Unit, session: UUID) -> Looking | None:

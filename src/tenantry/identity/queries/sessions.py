@@ -66,16 +66,13 @@ _prove = statement(_renewed.values(token_hash=param("new_hash", Bytes()), authen
 _is_live = statement(select(Sessions.id).where(_of_user, _one, Sessions.expires_at > now()))
 
 _ended = (Sessions.id, Sessions.user_id)
-_end_by_hash = statement(
-    delete(Sessions).where(Sessions.token_hash == param("hash", Bytes())).returning(*_ended), EndedSession
-)
-_end_by_id = statement(delete(Sessions).where(_of_user, _one))
-_end_others = statement(delete(Sessions).where(_of_user, Sessions.id != param("kept")))
-_end_others_of = statement(
-    delete(Sessions).where(_of_user, Sessions.id != param("kept"), Sessions.method == param("began"))
-)
-_end_all = statement(delete(Sessions).where(_of_user))
-_end_own = statement(delete(Sessions).where(_of_user, Sessions.impersonator_id.is_(None)))
+# An operator's look is never deleted here: see `impersonations`.
+_end = delete(Sessions).where(Sessions.impersonator_id.is_(None))
+_end_by_hash = statement(_end.where(Sessions.token_hash == param("hash", Bytes())).returning(*_ended), EndedSession)
+_end_by_id = statement(_end.where(_of_user, _one))
+_end_but = _end.where(_of_user, Sessions.id != param("kept"))
+_end_own = statement(_end_but)
+_end_others_of = statement(_end_but.where(Sessions.method == param("began")))
 
 _sessions = statement(
     select(
@@ -99,6 +96,8 @@ _sessions = statement(
 )
 
 EXPIRED = expired(Sessions.expires_at)
+NONE = UUID(int=0)
+"""The id of no session."""
 
 
 async def see(db: Unit, session: UUID) -> None:
@@ -128,33 +127,23 @@ async def is_live(db: Unit, user: UUID, session: UUID) -> bool:
 
 
 async def end_by_hash(db: Unit, token_hash: bytes) -> EndedSession | None:
-    """Delete the session of a token; None when there is none."""
+    """Delete the session of a token, its person's own; None when there is none."""
     return await db.one_or_none(_end_by_hash, hash=token_hash)
 
 
 async def end_by_id(db: Unit, user: UUID, session: UUID) -> bool:
-    """Delete one of a user's sessions; False when the user has none of that id."""
+    """Delete one of a user's own sessions; False when the user has none of that id."""
     return await db.run(_end_by_id, user=user, session=session) == 1
 
 
-async def end_others(db: Unit, user: UUID, kept: UUID) -> int:
-    """Delete a user's sessions but one; answers how many there were."""
-    return await db.run(_end_others, user=user, kept=kept)
+async def end_own(db: Unit, user: UUID, *, kept: UUID | None = None) -> int:
+    """Delete a user's own sessions but `kept`; answers how many there were."""
+    return await db.run(_end_own, user=user, kept=kept or NONE)
 
 
-async def end_others_of(db: Unit, user: UUID, kept: UUID, method: str) -> int:
-    """Delete a user's sessions that began one way, but one; answers how many there were."""
-    return await db.run(_end_others_of, user=user, kept=kept, began=method)
-
-
-async def end_all(db: Unit, user: UUID) -> int:
-    """Delete all of a user's sessions; answers how many there were."""
-    return await db.run(_end_all, user=user)
-
-
-async def end_own(db: Unit, user: UUID) -> int:
-    """The same, without what were an operator's looks through the user's eyes: those stay in the list."""
-    return await db.run(_end_own, user=user)
+async def end_others_of(db: Unit, user: UUID, method: str, *, kept: UUID | None = None) -> int:
+    """The same for those that began one way."""
+    return await db.run(_end_others_of, user=user, kept=kept or NONE, began=method)
 
 
 async def of_user(db: Unit, user: UUID, *, before: UUID | None = None, limit: int = 100) -> list[Session]:

@@ -108,11 +108,12 @@ async def smtp_send(settings: Settings, mail: Mail) -> None:
 def compose(sender: str, mail: Mail) -> EmailMessage:
     """The message with a text and, where there is one, an HTML part.
 
-    ValueError for a line break in a header, and for a recipient that is not exactly one address.
+    ValueError for a line break in a header, and for a recipient that is not exactly one address, read as it is written:
+    of an encoded word in it Python makes another address (RFC 2047 wants none there), and writes to that.
     """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, mail.recipient, mail.subject
-    if [bool(one.username and one.domain) for one in message["To"].addresses] != [True]:
+    if [one.addr_spec for one in message["To"].addresses if one.username and one.domain] != [mail.recipient]:
         msg = "a mail goes to one address"
         raise ValueError(msg)
     message["Message-ID"] = f"<{mail.id}@{sender.rpartition('@')[2].strip('<> ') or 'localhost'}>"

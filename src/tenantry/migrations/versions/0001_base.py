@@ -2330,8 +2330,6 @@ def upgrade() -> None:
         "REVOKE ALL ON sessions FROM PUBLIC, anon, authenticated, service_role",
         "GRANT SELECT (id, user_id, account_id, method, expires_at, authenticated_at, last_seen_at, address, user_agent, created_at, impersonator_id, reason) ON sessions TO authenticated",
         "CREATE POLICY sessions_authenticated_select ON sessions FOR SELECT TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
-        "GRANT DELETE ON sessions TO authenticated",
-        "CREATE POLICY sessions_authenticated_delete ON sessions FOR DELETE TO authenticated USING (sessions.user_id = (select tenantry.uid()))",
         "GRANT SELECT ON sessions TO service_role",
         "CREATE POLICY sessions_service_role_select ON sessions FOR SELECT TO service_role USING (true)",
         "GRANT INSERT ON sessions TO service_role",

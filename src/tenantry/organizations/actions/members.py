@@ -3,6 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
+from tenantry.identity.recent import require_recent
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.web import Translator
@@ -69,13 +70,15 @@ async def transfer(
 ) -> Organization:
     """Make another member the owner, who asks an admin, and write to both, in `words`' language.
 
-    Raises `MemberNotFound`, and `OwnerBlocked` (409) for who is banned.
+    Raises `ConfirmationNeeded` (403) unless they have just shown who they are: whoever finds a browser open could
+    invite themselves, and take the organization over. Also `MemberNotFound`, `OwnerBlocked` (409) for who is banned.
     """
     words = words or Translator()
     async with ctx.service(writes=False) as reading:
         found = await look(reading, organization_id, TRANSFER)
         by = await queries.organizations.person(reading.db, ctx.user_id)
         to = await queries.organizations.person(reading.db, to_user_id)
+    require_recent(ctx)
     if by is None or to is None:
         raise MemberNotFound
     drawn = draw(ctx, handed_over_letter(ctx, words, found.name, by=by, to=to), words)

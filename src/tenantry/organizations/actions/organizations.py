@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from tenantry.identity.recent import require_recent
 from tenantry.kernel import Context
 from tenantry.kernel.audit import audit
 from tenantry.kernel.database.failures import ForeignKeyViolation
@@ -45,8 +46,12 @@ async def rename(ctx: Context, organization_id: UUID, name: str) -> Organization
 
 
 async def delete(ctx: Context, organization_id: UUID) -> None:
-    """Delete an organization with everything it holds: memberships, invitations, keys, usage. For good."""
+    """Delete an organization with everything it holds: memberships, invitations, keys, usage. For good.
+
+    Raises `ConfirmationNeeded` (403) unless who asks has just shown who they are.
+    """
     async with changing(ctx, organization_id, DELETE) as (working, standing):
+        require_recent(ctx)
         await end(working, standing.organization)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from tenantry.identity.recent import ConfirmationNeeded
 from tenantry.kernel import SignedIn, problems
 from tenantry.web import gettext
 
@@ -81,7 +82,9 @@ async def leave_organization(organization_id: UUID, ctx: SignedIn) -> None:
     await actions.leave(ctx, organization_id)
 
 
-@router.post("/transfer", status_code=204, responses=problems(*CHANGE, MemberNotFound, OwnerBlocked))
+@router.post(
+    "/transfer", status_code=204, responses=problems(*CHANGE, ConfirmationNeeded, MemberNotFound, OwnerBlocked)
+)
 async def transfer_organization(organization_id: UUID, body: Transfer, request: Request, ctx: SignedIn) -> None:
-    """Make another member the owner; who was it is an admin then."""
+    """Make another member the owner; who was it is an admin then. Only soon after signing in, or confirming."""
     await actions.transfer(ctx, organization_id, body.user_id, words=gettext(request))

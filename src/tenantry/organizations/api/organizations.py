@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from tenantry.identity.recent import ConfirmationNeeded
 from tenantry.kernel import Context, Read, SignedIn, problems
 from tenantry.kernel.problems import Invalid, PersonNeeded, Unauthenticated
 from tenantry.web import CrossSiteRefused
@@ -119,9 +120,9 @@ async def rename_organization(organization_id: UUID, body: Named, ctx: SignedIn)
     return await _whole(ctx, organization_id)
 
 
-@router.delete("/organizations/{organization_id}", status_code=204, responses=problems(*CHANGE))
+@router.delete("/organizations/{organization_id}", status_code=204, responses=problems(*CHANGE, ConfirmationNeeded))
 async def delete_organization(organization_id: UUID, ctx: SignedIn) -> None:
-    """Delete an organization with everything it holds, for good."""
+    """Delete an organization with everything it holds, for good. Only soon after signing in, or confirming."""
     await actions.delete(ctx, organization_id)
 
 

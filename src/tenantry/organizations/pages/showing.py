@@ -12,6 +12,7 @@ from tenantry.kernel import Context, Problem
 from tenantry.web import gettext, page
 
 from .. import queries
+from ..looking import WAITING_MAX
 from ..roles import DESCRIPTIONS, INVITE, TRANSFER, Role
 from ..rows import Invitation, Member, Offered, OwnOrganization
 from ..seats import Room, room_of
@@ -21,7 +22,6 @@ ROWS_MAX = 50
 """Members on one page, and invitations shown with them."""
 HEIRS_MAX = 500
 """Members to choose the next owner among."""
-WAITING_MAX = 5
 
 
 @dataclass(slots=True)

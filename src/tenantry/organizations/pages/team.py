@@ -9,14 +9,15 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from tenantry.identity.recent import confirm_first
 from tenantry.kernel import Context, Problem, SignedIn
 from tenantry.web import gettext, mark, page, safe_return_path
 
 from .. import actions
 from ..errors import OrganizationNotFound
-from ..looking import invitations_for
+from ..looking import WAITING_MAX, invitations_for
 from ..names import organization_name
-from .showing import WAITING_MAX, back, sentence, team_of, team_page
+from .showing import back, sentence, team_of, team_page
 
 TYPED_OTHERWISE = mark("Type the name as it stands here.")
 
@@ -97,6 +98,8 @@ async def transfer(
         return await team_page(
             ctx, request, organization_id, errors={"transfer": TYPED_OTHERWISE}, heir=str(user_id)
         )  # fmt: skip
+    if first := confirm_first(request, ctx, back="/team"):
+        return first
     try:
         await actions.transfer(ctx, organization_id, user_id, words=gettext(request))
     except Problem as problem:
@@ -109,6 +112,8 @@ async def delete(ctx: SignedIn, request: Request, organization_id: UUID, typed: 
     """Delete the organization, once its name was typed."""
     if not await _is_name(ctx, organization_id, typed):
         return await team_page(ctx, request, organization_id, errors={"delete": TYPED_OTHERWISE})
+    if first := confirm_first(request, ctx, back="/team"):
+        return first
     try:
         await actions.delete(ctx, organization_id)
     except Problem as problem:

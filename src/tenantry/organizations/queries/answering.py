@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Select, and_, func, select
 
-from tenantry.holders.models import Holders, plan_now
+from tenantry.holders.models import Holders, held_columns
 from tenantry.identity.models import Users
 from tenantry.kernel.context import Holder
 from tenantry.kernel.database import Unit, param, statement
@@ -26,9 +26,6 @@ class OwnedHolder(msgspec.Struct, frozen=True):
 
 
 _ANSWERS = and_(Memberships.organization_id == Holders.organization_id, Memberships.role != "member")
-_HOLDER = (
-    Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end,
-)  # fmt: skip
 
 
 def answering(these: Select[Any]) -> Select[Any]:
@@ -51,7 +48,7 @@ def answering(these: Select[Any]) -> Select[Any]:
 
 
 _owned = (
-    select(Organizations.id, Organizations.name, Users.email, *_HOLDER)
+    select(Organizations.id, Organizations.name, Users.email, *held_columns())
     .select_from(Organizations)
     .join(Holders, Holders.organization_id == Organizations.id)
     .join(Users, Users.id == Organizations.owner_id)

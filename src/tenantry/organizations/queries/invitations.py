@@ -76,6 +76,11 @@ _revoke_by = statement(
     .where(_of_organization, _is_pending, Invitations.invited_by == param("user", Id()))
     .values(status="revoked", decided_at=now())
 )
+_revoke_sent = statement(
+    update(Invitations)
+    .where(_is_pending, Invitations.invited_by == param("user", Id()))
+    .values(status="revoked", decided_at=now())
+)
 
 # One statement for each state: a condition that may be left out would keep the index from being used.
 _pages = {
@@ -172,6 +177,11 @@ async def revoke_of(db: Unit, organization: UUID, user: UUID) -> None:
 async def revoke_by(db: Unit, organization: UUID, user: UUID) -> None:
     """Revoke what somebody has sent."""
     await db.run(_revoke_by, organization=organization, user=user)
+
+
+async def revoke_sent(db: Unit, user: UUID) -> int:
+    """Revoke what somebody has sent for any organization; answers how many there were."""
+    return await db.run(_revoke_sent, user=user)
 
 
 async def page(

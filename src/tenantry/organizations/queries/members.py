@@ -7,7 +7,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from tenantry.identity.models import Users
+from tenantry.identity.models import Users, is_banned_now
 from tenantry.kernel.database import Unit, param, statement
 from tenantry.kernel.database.types import Id, Whole
 from tenantry.kernel.sql import folded, now
@@ -59,8 +59,7 @@ _choose = statement(
 _note_choice = statement(update(Memberships).where(_this).values(chosen_at=now()))
 
 _PERSON = (Users.name, Users.email, Users.image)
-_is_banned = and_(Users.banned_at.is_not(None), or_(Users.ban_ends_at.is_(None), Users.ban_ends_at > now()))
-_banned = statement(select(_is_banned).where(Users.id == param("user", Id())))
+_banned = statement(select(is_banned_now()).where(Users.id == param("user", Id())))
 
 
 def _listed(*conditions: Any) -> Any:
@@ -84,7 +83,6 @@ _page = statement(
     .offset(param("offset", Whole())),
     Member,
 )
-_one = statement(_listed(Memberships.user_id == param("user", Id())), Member)
 _of_email = statement(
     select(Memberships.user_id)
     .join(Users, Users.id == Memberships.user_id)
@@ -154,11 +152,6 @@ async def page(
     """
     given = {"viewer": viewer, "organization": organization, "after": after or _FIRST}
     return await db.rows(_page, **given, limit=limit, offset=offset)
-
-
-async def one(db: Unit, organization: UUID, user: UUID) -> Member | None:
-    """A member, on the service login; None for who does not belong to it."""
-    return await db.one_or_none(_one, organization=organization, user=user)
 
 
 async def of_email(db: Unit, organization: UUID, email: str) -> UUID | None:

@@ -103,6 +103,12 @@ _SEATS = {
     )
 }
 
+_has_none = ~exists().where(Holders.organization_id == Organizations.id)
+_without_holder = statement(
+    select(Organizations.id).where(_has_none).order_by(Organizations.id).limit(param("limit", Whole()))
+)
+_count_without_holder = statement(select(func.count()).select_from(Organizations).where(_has_none))
+
 _PERSON = (Users.id, Users.name, Users.email, Users.email_verified_at.is_not(None).label("proven"))
 _person = statement(select(*_PERSON).where(Users.id == param("user")), Person)
 # Whoever joins waits here for whoever else joins as the same person, or closes that account.
@@ -183,3 +189,14 @@ async def person(db: Unit, user: UUID) -> Person | None:
 async def lock_person(db: Unit, user: UUID) -> Person | None:
     """A person whose account is open, held until the unit ends: to be locked before any organization."""
     return await db.one_or_none(_lock_person, user=user)
+
+
+async def without_holder(db: Unit, *, limit: int) -> list[UUID]:
+    """Organizations that hold nothing, the oldest first. On the service login."""
+    return await db.rows(_without_holder, limit=limit)
+
+
+async def count_without_holder(db: Unit) -> int:
+    """How many there are."""
+    found: int = await db.one(_count_without_holder)
+    return found

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tenantry.holders.models import Holders
@@ -54,9 +54,15 @@ _tell = statement(
     .returning(UsageNotices.percent)
 )
 
+_was_told = exists().where(
+    UsageNotices.holder_id == Holders.id,
+    UsageNotices.meter == param("meter"),
+    UsageNotices.window_start == param("window"),
+    UsageNotices.percent == param("percent"),
+)
 _readers = statement(
     answering(select(Users.email, Organizations.name.label("organization")).select_from(Holders))
-    .where(Holders.id == param("holder"))
+    .where(Holders.id == param("holder"), ~_was_told)
     .order_by(Users.email),
     Reader,
 )
@@ -68,6 +74,9 @@ async def tell(db: Unit, holder_id: UUID, meter: str, *, window_start: datetime,
     return await db.rows(_tell, holder=holder_id, meter=meter, window=window_start, percents=asked)
 
 
-async def readers(db: Unit, holder_id: UUID) -> list[Reader]:
-    """Who is written to about a holder: its person, or its organization's owner and admins. None without an address."""
-    return await db.rows(_readers, holder=holder_id)
+async def readers(db: Unit, holder_id: UUID, meter: str, *, window_start: datetime, percent: int) -> list[Reader]:
+    """Who is to be written to about a holder: its person, or its organization's owner and admins.
+
+    None without an address, nor once this percent of the window was told.
+    """
+    return await db.rows(_readers, holder=holder_id, meter=meter, window=window_start, percent=percent)

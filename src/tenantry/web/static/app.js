@@ -33,6 +33,21 @@ export function chooseTheme(event, root, send) {
   return true;
 }
 
+/**
+ * Let a form be sent once. A second click would use a link or a code that the first one has used up, and be told so; or
+ * send a second mail. A form that is still there after a while, or that one comes back to, may be sent again.
+ */
+export function sendOnce(event, later = setTimeout) {
+  const { target, defaultPrevented } = event;
+  if (defaultPrevented || target.method !== "post") return;
+  if ("sent" in target.dataset) {
+    event.preventDefault();
+    return;
+  }
+  target.dataset.sent = "";
+  later(() => delete target.dataset.sent, 8000);
+}
+
 /** Write times in the reader's own zone, the UTC text becoming the tooltip; with "title" only the tooltip is written. */
 export function localTimes(root, locale, zone) {
   const format = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: zone });
@@ -72,7 +87,14 @@ export function start(window) {
     closeMenus(event, document);
   });
   document.addEventListener("keydown", (event) => closeMenus(event, document));
-  document.addEventListener("submit", (event) => chooseTheme(event, document.documentElement, window.fetch));
+  document.addEventListener("submit", (event) => {
+    chooseTheme(event, document.documentElement, window.fetch);
+    sendOnce(event);
+  });
+  // A page that the browser kept comes back as it was left.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
   document.addEventListener("htmx:after:swap", () => improve(document, window));
   improve(document, window);
 }
