@@ -85,7 +85,8 @@ GIVEN = {
     "reservation": UUID(int=7), "was": "held", "becomes": "settled", "counts": 1, "gauge": "storage", "by": -1,
     "from_leased": 1, "from_used": 0, "actual": 1, "percents": [{"percent": 80}], "percent": 80, "granted": None,
     "new_plan": "free", "new_plan_source": "billing", "new_plan_until": None, "new_plan_after": None,
-    "new_period_start": None, "new_period_end": None, "actor_kind": "user", "actor_id": MINE, "key_hash": bytes(32), "answer": "x",
+    "new_period_start": None, "new_period_end": None, "actor_kind": "user", "actor_id": MINE,
+    "key_hash": bytes(32), "answer": "x",
 }  # fmt: skip
 
 
