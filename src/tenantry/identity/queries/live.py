@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Select, or_, select
 
-from tenantry.holders.models import Holders, plan_now
+from tenantry.holders.models import Holders, held_columns
 from tenantry.kernel.database import param
 from tenantry.kernel.database.types import Bytes
 from tenantry.kernel.sql import now
@@ -36,9 +36,7 @@ _SESSION = (
     Sessions.id, Sessions.authenticated_at, Sessions.last_seen_at, Sessions.impersonator_id,
     Users.id.label("user_id"), Users.name, Users.email, Users.role,
 )  # fmt: skip
-HOLDER: Final = (
-    Holders.id, Holders.kind, plan_now().label("plan"), Holders.revision, Holders.period_start, Holders.period_end,
-)  # fmt: skip
+HOLDER: Final = held_columns()
 WIDTH: Final = len(_SESSION)
 
 

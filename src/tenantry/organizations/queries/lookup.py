@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, and_
 from sqlalchemy.orm import aliased
 
-from tenantry.holders.models import Holders, plan_now
+from tenantry.holders.models import Holders, held_columns
 from tenantry.identity.lookup import HOLDER, WIDTH, Found, LiveSession, with_own_holder
 from tenantry.identity.models import Sessions
 from tenantry.kernel.context import Holder
@@ -25,10 +25,7 @@ _MEMBERSHIP = (
 _OWN = WIDTH + len(HOLDER)
 _BELONGING = _OWN + len(_MEMBERSHIP)
 _theirs = aliased(Holders)
-_THEIRS = (
-    _theirs.id, _theirs.kind, plan_now(_theirs).label("plan"), _theirs.revision, _theirs.period_start,
-    _theirs.period_end,
-)  # fmt: skip
+_THEIRS = held_columns(_theirs)
 
 
 def _row(*values: Any) -> Row:
